@@ -1,0 +1,1 @@
+"""HTTP front of the leaf ensemble: checks an upload, calls Triton, decides, answers."""

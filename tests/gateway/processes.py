@@ -1,0 +1,127 @@
+"""Starts and stops the real processes under test: Triton through `python -m server`, and the gateway."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+ROOT = Path(__file__).parents[2]
+TRITON_PYTHON = Path(os.environ.get("TRITON_PYTHON", Path(sys.prefix).parent / "triton" / "bin" / "python"))
+
+
+def free_ports(count: int) -> list[int]:
+    """Different TCP ports that are free on the loopback address."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll until `condition` holds; fail the test after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+@dataclass
+class TritonProcess:
+    """A real tritonserver on a repository; can be killed and started again on the same ports."""
+
+    repository: Path
+    ports: list[int]
+    load: tuple[str, ...]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def grpc_url(self) -> str:
+        """host:port of gRPC."""
+        return f"127.0.0.1:{self.ports[1]}"
+
+    def start(self) -> None:
+        """Start and wait until its models are ready."""
+        names = ("--http-port", "--grpc-port", "--metrics-port")
+        options = [part for name, port in zip(names, self.ports, strict=True) for part in (name, str(port))]
+        models = [part for name in self.load for part in ("--load", name)]
+        self.process = subprocess.Popen(
+            [TRITON_PYTHON, "-m", "server", "--repository", self.repository, *options, *models], cwd=ROOT
+        )
+        wait_until(self.is_ready, 60, "Triton ready")
+
+    def is_ready(self) -> bool:
+        """Whether Triton answers ready; fails when the process has ended."""
+        assert self.process is not None
+        assert self.process.poll() is None, "Triton ended while starting"
+        try:
+            return httpx2.get(f"http://127.0.0.1:{self.ports[0]}/v2/health/ready", timeout=1).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def stop(self) -> None:
+        """End it; nothing is left on its ports afterwards."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(40)
+            self.process = None
+
+
+@dataclass
+class GatewayProcess:
+    """A gateway in its own process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory the process ever held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+    def is_live(self) -> bool:
+        """Whether /health answers."""
+        try:
+            return httpx2.get(f"{self.url}/health", timeout=1).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def is_ready(self) -> bool:
+        """Whether /health/ready answers 200."""
+        return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+
+
+@contextlib.contextmanager
+def running_gateway(triton_url: str, log: Path, ready: bool = True, **settings: object) -> Iterator[GatewayProcess]:
+    """A live gateway; `settings` by field name. Waits for readiness too unless told otherwise."""
+    port = free_ports(1)[0]
+    environment = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    environment |= {"GATEWAY_PORT": str(port), "GATEWAY_TRITON_URL": triton_url}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway"],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    gateway = GatewayProcess(f"http://127.0.0.1:{port}", process, log)
+    try:
+        wait_until(gateway.is_live, 20, f"gateway live; {log.read_text()}")
+        if ready:
+            wait_until(gateway.is_ready, 20, "gateway ready")
+        yield gateway
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
