@@ -1,0 +1,67 @@
+"""`evaluate` opens a folder again, and says what is wrong with a bad one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+
+
+def evaluate(model: Path, data: Path, *more: str) -> int:
+    return main(["evaluate", "--model", str(model), "--data", str(data), *more])
+
+
+def test_json_agrees_with_the_report(member: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(member, photos, "--json", "true") == 0
+    found = json.loads(capsys.readouterr().out)
+    report = json.loads((member / "report.json").read_text())
+    assert found["test"]["f1_macro"] == pytest.approx(report["metrics"]["test"]["f1_macro"])
+    assert found["validation"]["largest_logit_difference"] < 1e-5
+
+
+def test_table_names_each_class(member: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(member, photos) == 0
+    out = capsys.readouterr().out
+    assert "F1 (macro)" in out
+    assert "recall cassava_mosaic_disease" in out
+
+
+def test_photos_of_another_set_are_refused(member: Path, own_photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with np.load(member / "validation.npz") as stored:
+        gone = str(stored["image_ids"][0])
+    table = own_photos / "train.csv"
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith(gone)))
+    assert evaluate(member, own_photos) == 2
+    assert gone in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "classes.json", "test.npz"])
+@pytest.mark.parametrize("damage", ["missing", "garbage"])
+def test_damaged_folder_names_the_file(
+    member: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, damage: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(member, folder)
+    if damage == "missing":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(b"not what it should be")
+    assert evaluate(folder, photos) == 2
+    assert str(folder) in capsys.readouterr().err
+
+
+def test_arrays_of_different_length_are_refused(
+    member: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(member, folder)
+    with np.load(folder / "test.npz") as stored:
+        arrays = dict(stored)
+    np.savez(folder / "test.npz", **{**arrays, "labels": arrays["labels"][:-1]})
+    assert evaluate(folder, photos) == 2
+    assert "differ in length" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""What `fit` promises about the folder it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from training.transforms import evaluation_transform
+
+FitCommand = Callable[..., int]
+
+FILES = {"config.json", "model.safetensors", "classes.json", "validation.npz", "test.npz", "report.json"}
+
+
+def test_folder_holds_exactly_the_contract(member: Path) -> None:
+    assert {path.name for path in member.iterdir()} == FILES
+
+
+def test_timm_alone_reproduces_the_stored_test_logits(member: Path, photos: Path) -> None:
+    model = timm.create_model(f"local-dir:{member}", pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+    with np.load(member / "test.npz", allow_pickle=False) as stored:
+        batch = torch.stack([transform(Image.open(photos / "train_images" / name)) for name in stored["image_ids"]])
+        with torch.inference_mode():
+            logits = model(batch).numpy()
+        assert stored["logits"].dtype == np.float32
+        assert stored["labels"].dtype == np.int64
+        np.testing.assert_allclose(logits, stored["logits"], atol=1e-5)
+
+
+def test_pretrained_cfg_states_the_whole_transform(member: Path) -> None:
+    stored = json.loads((member / "config.json").read_text())["pretrained_cfg"]
+    assert stored["input_size"] == [3, 32, 32]
+    assert (stored["interpolation"], stored["crop_pct"], stored["crop_mode"]) == ("bilinear", 0.9, "center")
+    assert len(stored["mean"]) == len(stored["std"]) == 3
+    photo = Image.effect_noise((70, 50), 60).convert("RGB")
+    model = timm.create_model(f"local-dir:{member}")
+    assert torch.equal(evaluation_transform(model)(photo), evaluation_transform(stored)(photo))
+
+
+def test_weights_are_stored_in_half_precision(member: Path) -> None:
+    dtypes = {tensor.dtype for tensor in load_file(member / "model.safetensors").values()}
+    assert dtypes == {torch.float16, torch.int64}
+
+
+def test_report_names_data_split_code_and_averaging(member: Path) -> None:
+    report = json.loads((member / "report.json").read_text())
+    with np.load(member / "test.npz") as test, np.load(member / "validation.npz") as validation:
+        assert report["split"]["hash"] == str(test["split_hash"]) == str(validation["split_hash"])
+        assert report["split"]["sizes"]["test"] == len(test["labels"])
+        assert not set(test["image_ids"]) & set(validation["image_ids"])
+    assert report["data"]["licence"] == "none needed"
+    assert len(report["data"]["photos_sha256"]) == 64
+    metrics = report["metrics"]["test"]
+    assert {"accuracy_micro", "f1_macro", "recall_macro", "ece_15_bins_l1", "recall_per_class"} <= metrics.keys()
+    low, high = metrics["f1_macro_interval"]
+    assert 0 <= low <= high <= 1
+    assert report["versions"]["timm"] == timm.__version__
+    assert str(member) not in json.dumps(report)
+
+
+def test_classes_keep_the_label_order(member: Path) -> None:
+    classes = json.loads((member / "classes.json").read_text())["classes"]
+    assert [item["names"]["en"] for item in classes] == [
+        "Cassava Bacterial Blight",
+        "Cassava Brown Streak Disease",
+        "Cassava Green Mottle",
+        "Cassava Mosaic Disease",
+        "Healthy",
+    ]
+
+
+def test_same_seed_same_weights(fit: FitCommand, member: Path, tmp_path: Path) -> None:
+    assert fit(tmp_path / "again") == 0
+    assert fit(tmp_path / "other", "--optimisation.seed", "1") == 0
+    first, again, other = (
+        load_file(folder / "model.safetensors") for folder in (member, tmp_path / "again", tmp_path / "other")
+    )
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("balance", ["none", "loss"])
+def test_other_recipes_train_too(fit: FitCommand, tmp_path: Path, balance: str) -> None:
+    plain = [
+        "--augmentation.mixup_alpha",
+        "0",
+        "--augmentation.cutmix_alpha",
+        "0",
+        "--augmentation.quarter_turns",
+        "false",
+    ]
+    recipe = ["--optimisation.balance", balance, "--optimisation.ema_decay", "0", "--model.weights", "float32"]
+    assert fit(tmp_path / "out", *plain, *recipe, "--optimisation.epochs", "1") == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["configuration"]["optimisation"]["balance"] == balance
+
+
+def test_a_few_epochs_learn_the_tints(fit: FitCommand, tmp_path: Path) -> None:
+    plain = ["--augmentation.mix_probability", "0", "--augmentation.erasing", "0", "--augmentation.hue", "0"]
+    assert fit(tmp_path / "out", *plain, "--optimisation.epochs", "12", "--optimisation.ema_decay", "0.5") == 0
+    metrics = json.loads((tmp_path / "out" / "report.json").read_text())["metrics"]["test"]
+    assert metrics["f1_macro"] > 0.8

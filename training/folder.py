@@ -1,0 +1,139 @@
+"""The trained-model folder, the contract with whoever exports or serves the model.
+
+::
+
+    config.json         timm's: architecture, arguments, classes, pretrained_cfg (size, mean, std, interpolation, crop)
+    model.safetensors   weights, float32 or float16
+    classes.json        the task: keys, names and advice per language, in label order
+    validation.npz      logits float32 [N, C], labels int64 [N], image_ids str [N], split_hash str
+    test.npz            the same
+    report.json         data, split, metrics, configuration, versions
+
+`timm.create_model("local-dir:FOLDER", pretrained=True)` opens it without this room. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from timm.models import save_for_hf
+from torch import nn
+
+from training.errors import ConfigurationError, ModelFolderError
+from training.tasks import Task, load_task
+
+PARTS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said about photos it never saw."""
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    image_ids: NDArray[np.str_]
+    split_hash: str
+
+
+def write_network(folder: Path, network: nn.Module, task: Task, precision: str) -> None:
+    """Write `config.json`, `model.safetensors` and `classes.json`.
+
+    With `precision="float16"` the network's own weights are rounded too, so that it stays the network that was stored.
+
+    Raises:
+        ModelFolderError: the folder cannot be written, or a weight does not fit into float16.
+    """
+    if precision == "float16":
+        network.half()
+        if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+            raise ModelFolderError("A weight exceeds float16's range: train with --model.weights float32.")
+    data_keys = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
+    pretrained_cfg = cast(dict[str, Any], network.pretrained_cfg)
+    for parameter in network.parameters():  # trained channels_last, which safetensors refuses
+        parameter.data = parameter.data.contiguous()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_for_hf(
+            network,
+            str(folder),
+            model_config={"label_names": [info.key for info in task.classes]},
+            safe_serialization=True,
+            data_config={key: pretrained_cfg[key] for key in data_keys},
+        )
+        (folder / "classes.json").write_text(_json(task.model_dump()), encoding="utf-8")
+    except OSError as error:
+        raise ModelFolderError(f"{folder} cannot be written: {error}. Give --out a folder you may write to.") from error
+    network.float()
+
+
+def write_predictions(folder: Path, part: str, predictions: Predictions) -> None:
+    """Write `validation.npz` or `test.npz`."""
+    np.savez_compressed(
+        folder / f"{part}.npz",
+        logits=predictions.logits.astype(np.float32),
+        labels=predictions.labels.astype(np.int64),
+        image_ids=np.asarray(predictions.image_ids, dtype=np.str_),
+        split_hash=np.str_(predictions.split_hash),
+    )
+
+
+def write_report(folder: Path, report: dict[str, Any]) -> None:
+    """Write `report.json`."""
+    (folder / "report.json").write_text(_json(report), encoding="utf-8")
+
+
+def read_network(folder: Path) -> nn.Module:
+    """Open the trained network with timm alone, in evaluation mode.
+
+    Raises:
+        ModelFolderError: files are missing or do not belong together.
+    """
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise ModelFolderError(f"{folder / name} does not exist: give --model a folder that `fit` wrote.")
+    try:
+        return timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    except (RuntimeError, ValueError, KeyError, TypeError, AssertionError, SafetensorError) as error:
+        raise ModelFolderError(f"timm cannot open {folder}: {error}. Train it again.") from error
+
+
+def read_task(folder: Path) -> Task:
+    """Read `classes.json`.
+
+    Raises:
+        ModelFolderError: it is missing or breaks the schema.
+    """
+    try:
+        return load_task(str(folder / "classes.json"))
+    except ConfigurationError as error:
+        raise ModelFolderError(str(error)) from error
+
+
+def read_predictions(folder: Path, part: str) -> Predictions:
+    """Read `validation.npz` or `test.npz`.
+
+    Raises:
+        ModelFolderError: it is missing, lacks an array, or its arrays differ in length.
+    """
+    path = folder / f"{part}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            read = Predictions(arrays["logits"], arrays["labels"], arrays["image_ids"], str(arrays["split_hash"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelFolderError(f"{path} is missing or damaged: {error}. Train the model again.") from error
+    if not len(read.logits) == len(read.labels) == len(read.image_ids):
+        raise ModelFolderError(f"The arrays in {path} differ in length. Train the model again.")
+    return read
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

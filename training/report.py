@@ -1,0 +1,78 @@
+"""What `report.json` says about the run besides its figures: data, code and library versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from training.config import TrainingConfig
+from training.data import Fingerprint, Photo
+from training.split import Split
+from training.tasks import Task
+
+LIBRARIES = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "scikit-learn", "numpy", "pillow")
+
+
+def build_report(
+    config: TrainingConfig,
+    task: Task,
+    root: Path,
+    photos: Sequence[Photo],
+    fingerprints: Sequence[Fingerprint],
+    split: Split,
+    network: nn.Module,
+    metrics: dict[str, Any],
+    seconds: float,
+) -> dict[str, Any]:
+    """Assemble the report; JSON-ready, and without any path of this machine."""
+    manifest = "".join(f"{item.sha256}  {photo.image_id}\n" for photo, item in zip(photos, fingerprints, strict=True))
+    keys = [info.key for info in task.classes]
+    return {
+        "task": task.task,
+        "architecture": config.model.architecture,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "data": {
+            "origin": config.dataset.origin,
+            "licence": config.dataset.licence,
+            "photos": len(photos),
+            "photos_per_class": _counts(photos, keys),
+            "table_sha256": hashlib.sha256((root / "train.csv").read_bytes()).hexdigest(),
+            "photos_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
+            "photos_sha256_of": "lines 'sha256  image_id', sorted by image_id",
+        },
+        "split": {
+            "hash": split.hash,
+            "sizes": split.sizes,
+            "photos_per_class": {part: _counts(getattr(split, part), keys) for part in ("train", "validation", "test")},
+            "near_duplicate_groups": split.groups,
+            "method": "stratified by class, grouped by 64-bit difference hash",
+        },
+        "metrics": metrics,
+        "configuration": config.model_dump(mode="json"),
+        "training_seconds": round(seconds, 1),
+        "git_commit": git_commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+    }
+
+
+def _counts(photos: Sequence[Photo], keys: list[str]) -> dict[str, int]:
+    counts = Counter(photo.label for photo in photos)
+    return {key: counts[label] for label, key in enumerate(keys)}
+
+
+def git_commit() -> str | None:
+    """Commit of this code, with `-dirty` where it was changed since; None outside a git checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return run.stdout.strip()
