@@ -21,6 +21,7 @@ def main() -> None:
         log_config=None,  # configure_logs() already owns the root logger
         access_log=False,  # the request middleware writes one line per request, with its id
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )
 

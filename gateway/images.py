@@ -19,7 +19,7 @@ pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=Fa
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the release's pixel limit rules here
 
 # Peak bytes a pixel of Pillow's decoders, measured: canvases, copies between C and Python, the result.
-_BYTES_PER_PIXEL = {"PNG": 4.0, "BMP": 4.0, "TIFF": 4.0, "WEBP": 20.0, "HEIF": 10.0, "AVIF": 12.0}
+_BYTES_PER_PIXEL = {"PNG": 4.0, "BMP": 4.0, "TIFF": 4.0, "WEBP": 18.5, "HEIF": 7.0, "AVIF": 9.5}
 _DRAFT_SCALE = 8
 _MOST_SCANS = 100  # photos have about ten; each further one costs a pass over all coefficients
 _REENCODE_MOST_PIXELS = 24_000_000
@@ -155,9 +155,11 @@ def _too_many_pixels(limits: Limits) -> ImageTooLarge:
 
 
 def _as_jpeg(image: Image.Image) -> bytes:
-    upright = ImageOps.exif_transpose(image.convert("RGB"))
-    if upright.width * upright.height > _REENCODE_MOST_PIXELS:
-        upright = upright.reduce(2)  # still several times any network's input
+    if image.width * image.height > _REENCODE_MOST_PIXELS:
+        image = image.reduce(2)  # still several times any network's input
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    ImageOps.exif_transpose(image, in_place=True)
     buffer = io.BytesIO()
-    upright.save(buffer, "JPEG", quality=95, subsampling="4:4:4", exif=b"")
+    image.save(buffer, "JPEG", quality=95, subsampling="4:4:4", exif=b"")
     return buffer.getvalue()

@@ -3,9 +3,9 @@
 Pure ASGI: Starlette's BaseHTTPMiddleware would add a task and a stream to every request.
 """
 
+import random
 import re
 import time
-import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -68,4 +68,4 @@ class RequestContext:
 def _request_id(scope: Scope) -> str:
     """The caller's id where it is well-formed: it ends up in logs, headers and Triton's traces."""
     offered = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return offered if _WELL_FORMED.fullmatch(offered) else uuid.uuid4().hex
+    return offered if _WELL_FORMED.fullmatch(offered) else f"{random.getrandbits(128):032x}"

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     check_threads: int = Field(default=2, ge=1, description="Threads that check whether uploads decode.")
     decode_memory_bytes: int = Field(
-        default=400 * MEBIBYTE,
+        default=450 * MEBIBYTE,
         ge=MEBIBYTE,
         description="Bytes that all decodes together may use; an image that alone needs more is refused.",
     )
