@@ -1,0 +1,1 @@
+"""From trained-model folders to numbered releases in a Triton model repository."""

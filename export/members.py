@@ -1,0 +1,180 @@
+"""Reads trained-model folders (contract 1 in docs/architecture.md)."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import MemberError, MembersDisagreeError
+
+STEP_NAME = re.compile(r"[a-z][a-z0-9_]*")
+CROP_MODES = ("center", "squash")
+INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
+
+
+@dataclass(frozen=True)
+class View:
+    """How a member sees a photo: timm's evaluation transform, in numbers."""
+
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+
+    @classmethod
+    def from_pretrained_cfg(cls, cfg: dict[str, Any], owner: str) -> "View":
+        """Read a timm `pretrained_cfg`.
+
+        Raises:
+            MemberError: a crop mode, interpolation, shape or channel count that serving does not reproduce.
+        """
+        channels, height, width = cfg["input_size"]
+        view = cls(
+            height=height,
+            width=width,
+            mean=tuple(cfg["mean"]),
+            std=tuple(cfg["std"]),
+            interpolation=cfg.get("interpolation", "bicubic"),
+            crop_pct=cfg.get("crop_pct") or 1.0,
+            crop_mode=cfg.get("crop_mode") or "center",
+        )
+        if channels != 3:
+            raise MemberError(f"{owner}: takes {channels} channels; photos have 3: train with input_size (3, H, W).")
+        if height != width and view.crop_mode == "center":
+            raise MemberError(f"{owner}: a {height}x{width} input needs crop_mode 'squash' in its pretrained_cfg.")
+        if view.crop_mode not in CROP_MODES:
+            raise MemberError(f"{owner}: crop_mode {view.crop_mode!r} cannot be served; use one of {', '.join(CROP_MODES)}.")
+        if view.interpolation not in INTERPOLATIONS:
+            raise MemberError(
+                f"{owner}: interpolation {view.interpolation!r} cannot be served; use one of {', '.join(INTERPOLATIONS)}."
+            )
+        return view
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Stored logits of photos that the member never trained on."""
+
+    logits: NDArray[np.float32]
+    """[photos, classes]"""
+    labels: NDArray[np.int64]
+    """[photos]"""
+    image_ids: tuple[str, ...]
+    split_hash: str
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Softmax of the logits, [photos, classes]."""
+        shifted = np.exp(self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network; its folder's name becomes the Triton step's name."""
+
+    name: str
+    folder: Path
+    architecture: str
+    view: View
+    classes: dict[str, Any]
+    """`classes.json`: task, crop, languages, classes with names, advice and source."""
+    validation: Predictions | None
+    test: Predictions | None
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes."""
+        return len(self.classes["classes"])
+
+    @property
+    def pixels(self) -> str:
+        """Name of the tensor that this member reads."""
+        return f"pixels_{self.name}"
+
+    @property
+    def probabilities(self) -> str:
+        """Name of the tensor that this member writes."""
+        return f"probabilities_{self.name}"
+
+
+def read_member(folder: Path) -> Member:
+    """Read one trained-model folder; weights stay on disk.
+
+    Raises:
+        MemberError: names what is missing or wrong and what to do.
+    """
+    if not STEP_NAME.fullmatch(folder.name):
+        raise MemberError(f"{folder}: the folder's name becomes a Triton step; rename it to lower_snake_case.")
+    config = read_json(folder / "config.json")
+    classes = read_json(folder / "classes.json")
+    if not (folder / "model.safetensors").is_file():
+        raise MemberError(f"{folder / 'model.safetensors'} is missing: train the member again, or copy the whole folder.")
+    if config.get("num_classes") != len(classes.get("classes", [])):
+        raise MemberError(
+            f"{folder}: config.json says {config.get('num_classes')} classes, classes.json lists "
+            f"{len(classes.get('classes', []))}: they must come from the same training run."
+        )
+    return Member(
+        name=folder.name,
+        folder=folder,
+        architecture=config["architecture"],
+        view=View.from_pretrained_cfg(config["pretrained_cfg"], str(folder)),
+        classes=classes,
+        validation=_read_predictions(folder / "validation.npz"),
+        test=_read_predictions(folder / "test.npz"),
+    )
+
+
+def check_together(members: list[Member]) -> None:
+    """Refuse members that cannot be averaged.
+
+    Raises:
+        MembersDisagreeError: other classes, or evaluated on another split.
+    """
+    first = members[0]
+    names = [member.name for member in members]
+    if len(set(names)) != len(names):
+        raise MembersDisagreeError(f"Two members share a name ({', '.join(names)}): rename one folder.")
+    for other in members[1:]:
+        if [c["key"] for c in other.classes["classes"]] != [c["key"] for c in first.classes["classes"]]:
+            raise MembersDisagreeError(f"{other.name} and {first.name} differ in classes or their order: train both on one task.")
+        for part in ("validation", "test"):
+            mine, theirs = getattr(first, part), getattr(other, part)
+            if mine and theirs and (mine.split_hash, mine.image_ids) != (theirs.split_hash, theirs.image_ids):
+                raise MembersDisagreeError(
+                    f"{other.name} and {first.name} were split differently, so what one calls unseen the other may have "
+                    "trained on: train both with the same data and split seed."
+                )
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file; raises MemberError where there is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise MemberError(f"{file} is missing: {file.parent} is not a trained-model folder (see docs/architecture.md).") from None
+    except ValueError as error:
+        raise MemberError(f"{file} is not JSON ({error}): write the folder again with `python -m training fit`.") from None
+    if not isinstance(content, dict):
+        raise MemberError(f"{file} must hold a JSON object.")
+    return content
+
+
+def _read_predictions(file: Path) -> Predictions | None:
+    """None where the file is missing: seeded members were never evaluated."""
+    if not file.is_file():
+        return None
+    with np.load(file, allow_pickle=False) as arrays:
+        return Predictions(
+            logits=arrays["logits"].astype(np.float32),
+            labels=arrays["labels"].astype(np.int64),
+            image_ids=tuple(str(i) for i in arrays["image_ids"]),
+            split_hash=str(arrays["split_hash"]),
+        )

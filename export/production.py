@@ -1,0 +1,29 @@
+"""The production pair as members without weights: what their configurations depend on, from timm's own tables."""
+
+import json
+from pathlib import Path
+
+from timm.models import get_pretrained_cfg
+
+from export.errors import MemberError
+from export.members import Member, View
+
+PRODUCTION_PAIR = {"efficientnet_b4": "tf_efficientnet_b4", "vit_base_384": "vit_base_patch16_384"}
+"""Step name to timm architecture."""
+
+
+def production_members(classes_file: Path) -> list[Member]:
+    """EfficientNet-B4 at 380 px and ViT-Base/16 at 384 px for the classes of a task; there is no folder behind them.
+
+    Raises:
+        MemberError: timm no longer knows the architecture.
+    """
+    classes = json.loads(classes_file.read_text(encoding="utf-8"))
+    members = []
+    for name, architecture in PRODUCTION_PAIR.items():
+        cfg = get_pretrained_cfg(architecture)
+        if cfg is None:
+            raise MemberError(f"timm does not know {architecture}: install the locked version (requirements/export.txt).")
+        view = View.from_pretrained_cfg(cfg.to_dict(), architecture)
+        members.append(Member(name, Path(name), architecture, view, classes, None, None))
+    return members
