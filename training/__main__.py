@@ -17,7 +17,7 @@ from training.config import TrainingConfig, load_preset
 from training.errors import TrainingError
 
 USAGE = """usage: python -m training fit --preset NAME --data DIR --out DIR [--group.field VALUE ...]
-       python -m training evaluate --model DIR --data DIR [--json true]
+       python -m training evaluate --model DIR [--model DIR ...] --data DIR [--json true]
 
 `fit --help` lists every field with its unit and default.
 """
@@ -48,9 +48,9 @@ class Fit(TrainingConfig, _Command):  # type: ignore[misc]  # settings widen the
 
 
 class Evaluate(_Command):
-    """Recompute a trained model's figures from the original photos."""
+    """Recompute the figures of trained models, and of their average, from the original photos."""
 
-    model: Path = Field(description="trained-model folder")
+    model: list[Path] = Field(min_length=1, description="trained-model folder; repeat it for the average of several")
     data: Path = Field(description="folder with train.csv and train_images/")
     json_output: bool = Field(False, alias="json", description="print JSON instead of a table")
 
@@ -75,16 +75,20 @@ def run_evaluate(arguments: list[str]) -> None:
     """Parse, evaluate, print the figures."""
     command = CliApp.run(Evaluate, cli_args=arguments)
 
-    from training.evaluation import evaluate_folder
+    from training.evaluation import evaluate_folders
     from training.metrics import summary
 
-    results = evaluate_folder(command.model, command.data)
+    results = evaluate_folders(command.model, command.data)
     if command.json_output:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
         return
-    for part, metrics in results.items():
-        sys.stdout.write(summary(part, metrics))
-        sys.stdout.write(f"  largest difference from the stored logits {metrics['largest_logit_difference']:.2g}\n")
+    for name, parts in results.items():
+        for part, metrics in parts.items():
+            sys.stdout.write(summary(f"{name}, {part}", metrics))
+            if "largest_logit_difference" in metrics:
+                sys.stdout.write(
+                    f"  largest difference from the stored logits {metrics['largest_logit_difference']:.2g}\n"
+                )
 
 
 def main(arguments: list[str] | None = None) -> int:

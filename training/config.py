@@ -68,6 +68,12 @@ class ModelConfig(_Group):
 class AugmentationConfig(_Group):
     """Random changes of the training photos. The evaluation transform is timm's and not configurable here."""
 
+    crop_size: int = Field(
+        default=0,
+        ge=0,
+        description="side of the training crops, pixels; 0: model.input_size. Smaller crops train faster and, as random "
+        "crops magnify, can evaluate better at the larger size (Touvron et al. 2019)",
+    )
     crop_scale: Range = Field(default=(0.25, 1.0), description="area of the random crop, share of the photo")
     crop_ratio: Range = Field(default=(0.75, 1.3333), description="width / height of the random crop")
     flip: float = Field(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import softmax  # type: ignore[import-untyped]
 from torch import nn
 
 from training.data import Photo, open_photo, progress, read_photos
-from training.errors import PhotoError
+from training.errors import ModelFolderError, PhotoError
 from training.folder import PARTS, Predictions, read_network, read_predictions, read_task
 from training.metrics import compute_metrics
 from training.transforms import evaluation_transform
@@ -44,31 +45,55 @@ def predict(network: nn.Module, photos: Sequence[Photo], split_hash: str, batch_
     )
 
 
-def evaluate_folder(folder: Path, root: Path) -> dict[str, Any]:
-    """Evaluate a trained-model folder again on the photos it was evaluated on.
+def evaluate_folders(folders: Sequence[Path], root: Path) -> dict[str, Any]:
+    """Evaluate trained-model folders again on the photos they were evaluated on; several are averaged too.
 
     Returns:
-        Per part the metrics, and `largest_logit_difference` from the stored logits.
+        Folder name → part → metrics, with `largest_logit_difference` from the stored logits. Several folders
+        add `average`: the metrics of their averaged probabilities.
 
     Raises:
-        ModelFolderError: the folder is not complete.
-        DataError: the photos are not those of the folder, or unusable.
+        ModelFolderError: a folder is not complete, or the folders differ in split or classes.
+        DataError: the photos are not those of the folders, or unusable.
     """
-    task = read_task(folder)
-    stored = {part: read_predictions(folder, part) for part in PARTS}
-    network = read_network(folder)
+    task = read_task(folders[0])
+    keys = [info.key for info in task.classes]
     photos = {photo.image_id: photo for photo in read_photos(root, task)}
     results: dict[str, Any] = {}
-    for part, expected in stored.items():
-        chosen = []
-        for image_id, label in zip(expected.image_ids.tolist(), expected.labels.tolist(), strict=True):
-            if image_id not in photos or photos[image_id].label != label:
-                raise PhotoError(
-                    f"{root / 'train.csv'} does not list {image_id} with label {label}, as {part}.npz does: "
-                    "give --data the photos that the model was trained with."
-                )
-            chosen.append(photos[image_id])
-        found = predict(network, chosen, expected.split_hash)
-        results[part] = compute_metrics(found.logits, found.labels, [info.key for info in task.classes])
-        results[part]["largest_logit_difference"] = float(np.abs(found.logits - expected.logits).max())
+    found: dict[str, list[Predictions]] = {part: [] for part in PARTS}
+    for folder in folders:
+        if [info.key for info in read_task(folder).classes] != keys:
+            raise ModelFolderError(f"{folder} and {folders[0]} differ in their classes: only one task can be averaged.")
+        stored = {part: read_predictions(folder, part) for part in PARTS}
+        network = read_network(folder)
+        results[folder.name] = {}
+        for part, expected in stored.items():
+            again = predict(network, _photos_of(expected, photos, root, part), expected.split_hash)
+            metrics = compute_metrics(again.logits, again.labels, keys)
+            metrics["largest_logit_difference"] = float(np.abs(again.logits - expected.logits).max())
+            results[folder.name][part] = metrics
+            found[part].append(again)
+    if len(folders) > 1:
+        results["average"] = {part: _average(members, keys) for part, members in found.items()}
     return results
+
+
+def _photos_of(expected: Predictions, photos: dict[str, Photo], root: Path, part: str) -> list[Photo]:
+    chosen = []
+    for image_id, label in zip(expected.image_ids.tolist(), expected.labels.tolist(), strict=True):
+        if image_id not in photos or photos[image_id].label != label:
+            raise PhotoError(
+                f"{root / 'train.csv'} does not list {image_id} with label {label}, as {part}.npz does: "
+                "give --data the photos that the model was trained with."
+            )
+        chosen.append(photos[image_id])
+    return chosen
+
+
+def _average(members: Sequence[Predictions], keys: list[str]) -> dict[str, Any]:
+    if len({member.split_hash for member in members}) > 1:
+        raise ModelFolderError(
+            "The folders were trained on different splits: one's test photos may be another's lessons."
+        )
+    probabilities = np.mean([softmax(member.logits, axis=1) for member in members], axis=0)
+    return compute_metrics(np.log(probabilities), members[0].labels, keys)

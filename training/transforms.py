@@ -40,13 +40,17 @@ class _QuarterTurn(v2.Transform):  # type: ignore[misc]
 
 
 class TrainingTransform:
-    """uint8 [3, H, W] photo to float32 [3, S, S], randomly cropped, turned, recoloured, normalised and erased."""
+    """uint8 [3, H, W] photo to float32 [3, S, S] (S the crop size), randomly cropped, turned, recoloured, normalised and erased."""
 
     def __init__(self, config: AugmentationConfig, model: ModelConfig) -> None:
         self._geometry_and_colour = v2.Compose(
             [
                 v2.RandomResizedCrop(
-                    model.input_size, config.crop_scale, config.crop_ratio, InterpolationMode.BILINEAR, antialias=True
+                    config.crop_size or model.input_size,
+                    config.crop_scale,
+                    config.crop_ratio,
+                    InterpolationMode.BILINEAR,
+                    antialias=True,
                 ),
                 v2.RandomHorizontalFlip(config.flip),
                 v2.RandomVerticalFlip(config.flip),

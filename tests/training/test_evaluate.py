@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ def test_json_agrees_with_the_report(member: Path, photos: Path, capsys: pytest.
     assert evaluate(member, photos, "--json", "true") == 0
     found = json.loads(capsys.readouterr().out)
     report = json.loads((member / "report.json").read_text())
-    assert found["test"]["f1_macro"] == pytest.approx(report["metrics"]["test"]["f1_macro"])
-    assert found["validation"]["largest_logit_difference"] < 1e-5
+    assert found[member.name]["test"]["f1_macro"] == pytest.approx(report["metrics"]["test"]["f1_macro"])
+    assert found[member.name]["validation"]["largest_logit_difference"] < 1e-5
 
 
 def test_table_names_each_class(member: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,6 +39,42 @@ def test_photos_of_another_set_are_refused(member: Path, own_photos: Path, capsy
     table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith(gone)))
     assert evaluate(member, own_photos) == 2
     assert gone in capsys.readouterr().err
+
+
+def test_average_of_two_members(
+    member: Path, fit: Callable[..., int], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = tmp_path / "second"
+    assert fit(second, "--optimisation.seed", "5", "--optimisation.epochs", "1") == 0
+    capsys.readouterr()
+    assert (
+        main(["evaluate", "--model", str(member), "--model", str(second), "--data", str(photos), "--json", "true"]) == 0
+    )
+    average = json.loads(capsys.readouterr().out)["average"]["test"]
+    probabilities = []
+    for folder in (member, second):
+        with np.load(folder / "test.npz") as stored:
+            exponentials = np.exp(stored["logits"] - stored["logits"].max(axis=1, keepdims=True))
+            probabilities.append(exponentials / exponentials.sum(axis=1, keepdims=True))
+            labels = stored["labels"]
+    hits = sum(probabilities).argmax(axis=1) == labels  # type: ignore[attr-defined]
+    assert average["accuracy_micro"] == pytest.approx(hits.mean())
+
+
+@pytest.mark.parametrize("change", ["split", "classes"])
+def test_members_that_do_not_belong_together(
+    member: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(member, folder)
+    if change == "split":
+        with np.load(folder / "test.npz") as stored:
+            np.savez(folder / "test.npz", **{**stored, "split_hash": np.str_("another")})
+    else:
+        text = (folder / "classes.json").read_text(encoding="utf-8")
+        (folder / "classes.json").write_text(text.replace('"healthy"', '"fine"'), encoding="utf-8")
+    assert main(["evaluate", "--model", str(member), "--model", str(folder), "--data", str(photos)]) == 2
+    assert "differ" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "classes.json", "test.npz"])
