@@ -30,7 +30,9 @@ def sample_photos(folder: Path | None, count: int) -> list[Image.Image]:
         return [draw_leaf(seed) for seed in range(count)]
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)[:count]
     if not files:
-        raise ExportError(f"{folder} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}): give another --photos folder.")
+        raise ExportError(
+            f"{folder} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}): give another --photos folder."
+        )
     return [Image.open(file).convert("RGB") for file in files]
 
 
@@ -78,11 +80,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True)
 
     command = commands.add_parser("release", help="trained-model folders to the next numbered release")
-    command.add_argument("--members", type=Path, nargs="+", required=True, help="trained-model folders; their names become steps")
+    command.add_argument(
+        "--members", type=Path, nargs="+", required=True, help="trained-model folders; their names become steps"
+    )
     command.add_argument("--repository", type=Path, required=True, help="model repository to write into")
-    command.add_argument("--photos", type=Path, help="folder of photos to check the conversion on (default: drawn leaves)")
+    command.add_argument(
+        "--photos", type=Path, help="folder of photos to check the conversion on (default: drawn leaves)"
+    )
     command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
-    command.add_argument("--cpu-precision", choices=("float32", "bfloat16"), default="float32", help="default %(default)s")
+    command.add_argument(
+        "--cpu-precision", choices=("float32", "bfloat16"), default="float32", help="default %(default)s"
+    )
     command.add_argument("--float16-weights", action="store_true", help="store ONNX weights as float16")
     command.add_argument("--coverage", type=float, default=0.9, help="of prediction sets, 0 to 1 (default %(default)s)")
     command.set_defaults(run=release)
@@ -90,13 +98,17 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("seeded", help="full-size members with seeded weights, to try the path")
     command.add_argument("--out", type=Path, required=True, help="folder for the trained-model folders")
     command.add_argument("--classes", type=Path, required=True, help="classes.json of a task")
-    command.add_argument("--photos", type=Path, help="folder of photos for BatchNorm statistics (default: drawn leaves)")
+    command.add_argument(
+        "--photos", type=Path, help="folder of photos for BatchNorm statistics (default: drawn leaves)"
+    )
     command.set_defaults(run=seeded)
 
     command = commands.add_parser("configurations", help="the production pair's configurations, without weights")
     command.add_argument("--repository", type=Path, required=True, help="folder to write into")
     command.add_argument("--classes", type=Path, required=True, help="classes.json of a task")
-    command.add_argument("--cpu-precision", choices=("float32", "bfloat16"), default="bfloat16", help="default %(default)s")
+    command.add_argument(
+        "--cpu-precision", choices=("float32", "bfloat16"), default="bfloat16", help="default %(default)s"
+    )
     command.set_defaults(run=configurations)
     return top
 

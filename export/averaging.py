@@ -19,7 +19,7 @@ def averaging_model(inputs: Sequence[str], output: str, weights: Sequence[float]
         nodes.append(helper.make_node("Mul", [name, f"weight_{name}"], [f"weighted_{name}"]))
         terms.append(f"weighted_{name}")
     nodes.append(helper.make_node("Sum", terms, [output]))
-    shape = ["batch", classes]
+    shape: list[str | int | None] = ["batch", classes]
     graph = helper.make_graph(
         nodes,
         "average",

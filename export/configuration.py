@@ -75,7 +75,9 @@ def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) 
     """
     version = -1 if release is None else release
     config = pb.ModelConfig(
-        name=ENSEMBLE if release is None else f"{ENSEMBLE}_{release}", platform="ensemble", max_batch_size=MAX_BATCH_SIZE
+        name=ENSEMBLE if release is None else f"{ENSEMBLE}_{release}",
+        platform="ensemble",
+        max_batch_size=MAX_BATCH_SIZE,
     )
     classes = members[0].class_count
     config.input.add(name=ENCODED_IMAGE, data_type=pb.TYPE_UINT8, dims=[-1])
@@ -90,7 +92,9 @@ def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) 
         config.parameters[key].string_value = json.dumps(value, ensure_ascii=False)
     size = sum(len(parameter.string_value.encode()) for parameter in config.parameters.values())
     if size > PARAMETERS_LIMIT_BYTES:
-        raise ValueError(f"The release's facts take {size} bytes, more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice.")
+        raise ValueError(
+            f"The release's facts take {size} bytes, more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice."
+        )
     return config
 
 

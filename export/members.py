@@ -50,7 +50,9 @@ class View:
         if height != width and view.crop_mode == "center":
             raise MemberError(f"{owner}: a {height}x{width} input needs crop_mode 'squash' in its pretrained_cfg.")
         if view.crop_mode not in CROP_MODES:
-            raise MemberError(f"{owner}: crop_mode {view.crop_mode!r} cannot be served; use one of {', '.join(CROP_MODES)}.")
+            raise MemberError(
+                f"{owner}: crop_mode {view.crop_mode!r} cannot be served; use one of {', '.join(CROP_MODES)}."
+            )
         if view.interpolation not in INTERPOLATIONS:
             raise MemberError(
                 f"{owner}: interpolation {view.interpolation!r} cannot be served; use one of {', '.join(INTERPOLATIONS)}."
@@ -115,7 +117,9 @@ def read_member(folder: Path) -> Member:
     config = read_json(folder / "config.json")
     classes = read_json(folder / "classes.json")
     if not (folder / "model.safetensors").is_file():
-        raise MemberError(f"{folder / 'model.safetensors'} is missing: train the member again, or copy the whole folder.")
+        raise MemberError(
+            f"{folder / 'model.safetensors'} is missing: train the member again, or copy the whole folder."
+        )
     if config.get("num_classes") != len(classes.get("classes", [])):
         raise MemberError(
             f"{folder}: config.json says {config.get('num_classes')} classes, classes.json lists "
@@ -144,7 +148,9 @@ def check_together(members: list[Member]) -> None:
         raise MembersDisagreeError(f"Two members share a name ({', '.join(names)}): rename one folder.")
     for other in members[1:]:
         if [c["key"] for c in other.classes["classes"]] != [c["key"] for c in first.classes["classes"]]:
-            raise MembersDisagreeError(f"{other.name} and {first.name} differ in classes or their order: train both on one task.")
+            raise MembersDisagreeError(
+                f"{other.name} and {first.name} differ in classes or their order: train both on one task."
+            )
         for part in ("validation", "test"):
             mine, theirs = getattr(first, part), getattr(other, part)
             if mine and theirs and (mine.split_hash, mine.image_ids) != (theirs.split_hash, theirs.image_ids):
@@ -159,9 +165,13 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
-        raise MemberError(f"{file} is missing: {file.parent} is not a trained-model folder (see docs/architecture.md).") from None
+        raise MemberError(
+            f"{file} is missing: {file.parent} is not a trained-model folder (see docs/architecture.md)."
+        ) from None
     except ValueError as error:
-        raise MemberError(f"{file} is not JSON ({error}): write the folder again with `python -m training fit`.") from None
+        raise MemberError(
+            f"{file} is not JSON ({error}): write the folder again with `python -m training fit`."
+        ) from None
     if not isinstance(content, dict):
         raise MemberError(f"{file} must hold a JSON object.")
     return content

@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import timm
-import timm.data
 import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from PIL import Image
+from timm.data.config import resolve_model_data_config
+from timm.data.transforms_factory import create_transform
 
 from export.errors import MemberError, ParityError
 from export.members import Member
@@ -54,7 +55,7 @@ def load(member: Member) -> Classifier:
 
 def view(classifier: Classifier, photos: Sequence[Image.Image]) -> torch.Tensor:
     """Photos through timm's evaluation transform: float32 [photos, 3, height, width]."""
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(classifier.network))
+    transform = create_transform(**resolve_model_data_config(classifier.network))
     return torch.stack([transform(photo) for photo in photos])
 
 
@@ -100,7 +101,9 @@ def store_weights_as_float16(model: onnx.ModelProto) -> None:
     model.graph.node.extend(casts + nodes)
 
 
-def check_parity(member: Member, file: Path, pixels: torch.Tensor, expected: NDArray[np.float32], bound: float) -> float:
+def check_parity(
+    member: Member, file: Path, pixels: torch.Tensor, expected: NDArray[np.float32], bound: float
+) -> float:
     """Compare ONNX Runtime's answers with torch's on the same pixels; returns the largest difference.
 
     Raises:

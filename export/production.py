@@ -23,7 +23,9 @@ def production_members(classes_file: Path) -> list[Member]:
     for name, architecture in PRODUCTION_PAIR.items():
         cfg = get_pretrained_cfg(architecture)
         if cfg is None:
-            raise MemberError(f"timm does not know {architecture}: install the locked version (requirements/export.txt).")
+            raise MemberError(
+                f"timm does not know {architecture}: install the locked version (requirements/export.txt)."
+            )
         view = View.from_pretrained_cfg(cfg.to_dict(), architecture)
         members.append(Member(name, Path(name), architecture, view, classes, None, None))
     return members

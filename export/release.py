@@ -122,7 +122,9 @@ def write_release(
         )
         ensemble = aside / f"{configuration.ENSEMBLE}_{number}"
         facts = release_facts(number, members, weights, options.coverage)
-        _write(ensemble / "config.pbtxt", configuration.to_text(configuration.ensemble(members, number, facts)).encode())
+        _write(
+            ensemble / "config.pbtxt", configuration.to_text(configuration.ensemble(members, number, facts)).encode()
+        )
         _write(ensemble / str(number) / ".gitkeep", b"")  # Triton wants a version folder even where nothing lies in it
         for step in (configuration.PREPROCESS, *(member.name for member in members), configuration.AVERAGE):
             _replace(aside / step, repository / step / str(number))
@@ -140,7 +142,8 @@ def release_facts(number: int, members: list[Member], weights: list[float], cove
         "languages": first.classes.get("languages", ["en"]),
         "classes": first.classes["classes"],
         "members": [
-            {"name": member.name, "architecture": member.architecture, "output": member.probabilities} for member in members
+            {"name": member.name, "architecture": member.architecture, "output": member.probabilities}
+            for member in members
         ],
         "weights": [weight / sum(weights) for weight in weights],
         "thresholds": _thresholds(members, weights, coverage),
@@ -154,7 +157,10 @@ def _thresholds(members: list[Member], weights: list[float], coverage: float) ->
     if mean is None or first_labels(members, "validation") is None:
         return {"coverage": None, "prediction_set_probability": None}
     labels = first_labels(members, "validation")
-    return {"coverage": coverage, "prediction_set_probability": thresholds.prediction_set_probability(mean, labels, coverage)}
+    return {
+        "coverage": coverage,
+        "prediction_set_probability": thresholds.prediction_set_probability(mean, labels, coverage),
+    }
 
 
 def _test_metrics(members: list[Member], weights: list[float]) -> dict[str, float | int]:
@@ -180,7 +186,11 @@ def _mean_probabilities(members: list[Member], weights: list[float], part: str) 
 
 
 def _convert(
-    member: Member, folder: Path, samples: Sequence[Image.Image], options: ReleaseOptions, progress: Callable[[str], None]
+    member: Member,
+    folder: Path,
+    samples: Sequence[Image.Image],
+    options: ReleaseOptions,
+    progress: Callable[[str], None],
 ) -> None:
     progress(f"{member.name}: loading {member.architecture}")
     classifier = onnx_model.load(member)

@@ -9,26 +9,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import timm
-import timm.data
 import torch
 from PIL import Image
+from timm.data.config import resolve_model_data_config
+from timm.data.transforms_factory import create_transform
 from timm.models import save_for_hf
 
 LOGIT_STD = 1.5
 
 
-def write_seeded_member(folder: Path, architecture: str, classes_file: Path, class_count: int, photos: Sequence[Image.Image]) -> None:
+def write_seeded_member(
+    folder: Path, architecture: str, classes_file: Path, class_count: int, photos: Sequence[Image.Image]
+) -> None:
     """Write a trained-model folder whose weights come from seed 0; it says nothing about any leaf."""
     torch.manual_seed(0)
     network = timm.create_model(architecture, pretrained=False, num_classes=class_count)
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network))
+    transform = create_transform(**resolve_model_data_config(network))
     pixels = torch.stack([transform(photo) for photo in photos])
     with torch.inference_mode():
         _set_batch_statistics(network, pixels)
         _spread_logits(network.eval(), pixels)
     if folder.exists():
         shutil.rmtree(folder)
-    save_for_hf(network, folder, safe_serialization=True)
+    save_for_hf(network, str(folder), safe_serialization=True)
     shutil.copyfile(classes_file, folder / "classes.json")
 
 

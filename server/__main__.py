@@ -15,14 +15,18 @@ def parse(arguments: list[str] | None = None) -> ServerOptions:
     parser.add_argument("--http-port", type=int, default=8000, help="Triton's HTTP port (default %(default)s)")
     parser.add_argument("--grpc-port", type=int, default=8001, help="Triton's gRPC port (default %(default)s)")
     parser.add_argument("--metrics-port", type=int, default=8002, help="Triton's metrics port (default %(default)s)")
-    parser.add_argument("--load", action="append", default=[], help="model to load, repeatable (default: the newest release)")
+    parser.add_argument(
+        "--load", action="append", default=[], help="model to load, repeatable (default: the newest release)"
+    )
     parser.add_argument(
         "--precision",
         choices=("configured", "float32", "bfloat16"),
         default="configured",
         help="of the CPU engine (default: what each step's config.pbtxt says in cpu_precision)",
     )
-    parser.add_argument("--threads", type=int, default=0, help="threads of the CPU engine (default: one per usable core)")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="threads of the CPU engine (default: one per usable core)"
+    )
     parser.add_argument("--start-timeout", type=float, default=120.0, help="seconds until every model must be ready")
     parser.add_argument("--verbose", action="store_true", help="show Triton's information lines too")
     parser.add_argument("extra", nargs="*", help="after --: further tritonserver arguments")

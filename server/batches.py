@@ -29,9 +29,12 @@ class OnnxModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One inference for the whole dynamic batch."""
         gathered = {
-            name: [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests] for name in self._inputs
+            name: [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests]
+            for name in self._inputs
         }
-        results = self._engine({name: np.concatenate(parts) if len(parts) > 1 else parts[0] for name, parts in gathered.items()})
+        results = self._engine(
+            {name: np.concatenate(parts) if len(parts) > 1 else parts[0] for name, parts in gathered.items()}
+        )
         sizes = [len(part) for part in gathered[self._inputs[0]]]
         ends = np.cumsum(sizes)
         return [

@@ -24,7 +24,15 @@ EXIT_TIMEOUT_S = 20
 LAST_LINES = 40
 PR_SET_PDEATHSIG = 1
 # what Triton says about a machine without a GPU, where all is well
-HARMLESS = ("CUDA driver version", "CudaDriverHelper", "pinned system memory", "pinned memory pool", "CUDA memory pool", "DCGM", "NVML")
+HARMLESS = (
+    "CUDA driver version",
+    "CudaDriverHelper",
+    "pinned system memory",
+    "pinned memory pool",
+    "CUDA memory pool",
+    "DCGM",
+    "NVML",
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,9 @@ def wait_until_ready(triton: Triton, options: ServerOptions, models: tuple[str, 
     deadline = time.monotonic() + options.start_timeout_s
     while not is_ready(options.http_port, models):
         if (code := triton.process.poll()) is not None:
-            raise TritonDiedError(f"{triton.last_lines()}\nTriton ended with exit code {code} while loading {', '.join(models)}.")
+            raise TritonDiedError(
+                f"{triton.last_lines()}\nTriton ended with exit code {code} while loading {', '.join(models)}."
+            )
         if time.monotonic() > deadline:
             triton.stop()
             raise TritonDiedError(

@@ -25,7 +25,9 @@ class Preprocessor:
         module = runpy.run_path(str(version_folder / "dali.py"))
         marked = [value for value in module.values() if getattr(value, "_is_autoserialize", False)]
         if len(marked) != 1:
-            raise ValueError(f"{version_folder / 'dali.py'} must mark one pipeline with @autoserialize, has {len(marked)}.")
+            raise ValueError(
+                f"{version_folder / 'dali.py'} must mark one pipeline with @autoserialize, has {len(marked)}."
+            )
         self._define: Callable[..., Any] = marked[0]
         self._batch_size = batch_size
         self._threads = threads
@@ -48,7 +50,9 @@ class Preprocessor:
             One entry per image, in order: a float32 [3, height, width] array per output, or why it cannot be decoded.
         """
         size = self._batch_size
-        return [result for start in range(0, len(encoded), size) for result in self._halve(encoded[start : start + size])]
+        return [
+            result for start in range(0, len(encoded), size) for result in self._halve(encoded[start : start + size])
+        ]
 
     def _halve(self, encoded: Sequence[NDArray[np.uint8]]) -> list[Views | str]:
         try:

@@ -20,7 +20,9 @@ def releases(repository: Path) -> list[int]:
         RepositoryError: the folder is missing.
     """
     if not repository.is_dir():
-        raise RepositoryError(f"The model repository {repository} does not exist: give an existing folder, or `make export`.")
+        raise RepositoryError(
+            f"The model repository {repository} does not exist: give an existing folder, or `make export`."
+        )
     return sorted(int(m[1]) for p in repository.iterdir() if (m := ENSEMBLE.fullmatch(p.name)))
 
 

@@ -57,7 +57,7 @@ def view_of(photo, height, width, view):
 
 
 def scaled_size(height, width, view):
-    """Size before the crop: both sides stretched (`squash`), or the shorter side scaled and the ratio kept (`center`)."""
+    """Size before the crop: both sides stretched (`squash`), or the shorter one scaled and the ratio kept (`center`)."""
     target_height, target_width = int(view["height"] / view["crop_pct"]), int(view["width"] / view["crop_pct"])
     if view["crop_mode"] == "squash":
         return 0 * height + target_height, 0 * width + target_width

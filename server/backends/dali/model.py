@@ -29,7 +29,10 @@ class TritonPythonModel:
         """Decode all images of the dynamic batch at once; a request with a bad image fails, the others do not."""
         images = [pb_utils.get_input_tensor_by_name(request, self._input).as_numpy() for request in requests]
         results = iter(self._preprocess([row for rows in images for row in rows]))
-        return [self._respond(request, [next(results) for _ in rows]) for request, rows in zip(requests, images, strict=True)]
+        return [
+            self._respond(request, [next(results) for _ in rows])
+            for request, rows in zip(requests, images, strict=True)
+        ]
 
     def _respond(self, request: Any, rows: list[Any]) -> Any:
         bad = next((row for row in rows if isinstance(row, str)), None)

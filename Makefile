@@ -1,0 +1,123 @@
+# Every target works on a fresh machine with Python 3.11 or 3.12 (venv), git, make and the package registries.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(shell $(p) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v < (3, 13) and print(sys.executable)' 2>/dev/null)))
+UV := .venv/uv/bin/uv
+DEV := .venv/dev/bin/python
+TRITON_PYTHON := .venv/triton/bin/python
+GATEWAY_PYTHON := .venv/gateway/bin/python
+
+REPOSITORY ?= model_repository
+GATEWAY_PORT ?= 8080
+TRITON_HTTP_PORT ?= 8000
+TRITON_GRPC_PORT ?= 8001
+TRITON_METRICS_PORT ?= 8002
+PORTS = --gateway-port $(GATEWAY_PORT) --http-port $(TRITON_HTTP_PORT) --grpc-port $(TRITON_GRPC_PORT) --metrics-port $(TRITON_METRICS_PORT)
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+##### use it
+
+.PHONY: demo serve
+demo: install-server install-gateway ## diagnose a leaf photo on this machine (PHOTO=path, ONCE=1 to stop after the answer)
+	@$(GATEWAY_PYTHON) -m demo $(PORTS) --triton-python $(TRITON_PYTHON) $(if $(PHOTO),--photo "$(PHOTO)") $(if $(ONCE),--once)
+
+serve: install-server install-gateway ## run Triton and the gateway on REPOSITORY (GATEWAY_PORT, default 8080)
+	@$(GATEWAY_PYTHON) -m deploy.local --repository "$(REPOSITORY)" $(PORTS) --triton-python $(TRITON_PYTHON)
+
+##### from photos to a release
+
+PRESET ?= demo_cnn
+.PHONY: train export fullsize
+train: install-dev ## train one member: PRESET=demo_cnn DATA=folder OUT=folder
+	$(if $(and $(DATA),$(OUT)),,$(error say where the photos lie and where the member goes: make train PRESET=$(PRESET) DATA=folder OUT=folder))
+	$(DEV) -m training fit --preset $(PRESET) --data "$(DATA)" --out "$(OUT)"
+
+export: install-dev ## trained members to the next release: MEMBERS="folder folder" REPOSITORY=folder
+	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))
+	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(EXPORT_FLAGS)
+
+FULLSIZE := build/fullsize
+fullsize: install-dev ## the real pair at full size into build/fullsize (MEMBERS=folders, else seeded weights; PHOTOS=folder)
+	rm -rf $(FULLSIZE)/model_repository
+	$(if $(MEMBERS),,$(DEV) -m export seeded --out $(FULLSIZE)/members --classes training/tasks/cassava.json $(if $(PHOTOS),--photos "$(PHOTOS)"))
+	$(DEV) -m export release --members $(or $(MEMBERS),$(FULLSIZE)/members/efficientnet_b4 $(FULLSIZE)/members/vit_base_384) \
+	    --repository $(FULLSIZE)/model_repository --cpu-precision bfloat16 $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+.PHONY: demo-release configurations
+demo-release: install-dev ## write the demo's release anew from demo/members
+	rm -rf demo/model_repository
+	$(DEV) -m export release --members $(sort $(wildcard demo/members/*)) --repository demo/model_repository --float16-weights
+
+configurations: install-dev ## write model_repository/ anew: the production pair, without weights
+	$(DEV) -m export configurations --repository model_repository --classes training/tasks/cassava.json
+
+##### prove it
+
+PYTEST_FLAGS ?=
+.PHONY: test lint typecheck check format bench-fullsize
+test: install-dev install-test-server ## all checks and tests, on a real Triton
+	@$(MAKE) --no-print-directory lint typecheck
+	$(DEV) -m pytest $(PYTEST_FLAGS)
+
+lint: install-dev ## style and dead code
+	.venv/dev/bin/ruff check .
+	.venv/dev/bin/ruff format --check .
+
+typecheck: install-dev ## strict types
+	.venv/dev/bin/mypy
+
+format: install-dev ## rewrite to the house style
+	.venv/dev/bin/ruff check --fix .
+	.venv/dev/bin/ruff format .
+
+bench-fullsize: install-dev install-server install-gateway ## the full-size pair against PyTorch behind FastAPI and the bare engines (PHOTOS=folder)
+	$(if $(wildcard $(FULLSIZE)/model_repository/leaf_ensemble_1),,@$(MAKE) --no-print-directory fullsize)
+	$(DEV) -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH_FLAGS)
+
+##### environments
+
+.PHONY: install-server install-gateway install-dev install-test-server system lock clean
+install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
+install-gateway: .venv/gateway/.installed ## the gateway's environment
+install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
+install-test-server: .venv/triton/.measured
+
+.venv/triton/.installed: requirements/server.txt | $(UV) system
+.venv/gateway/.installed: requirements/gateway.txt | $(UV)
+.venv/dev/.installed: requirements/dev.txt | $(UV)
+.venv/%/.installed:
+	@echo "installing $< into .venv/$*" >&2
+	@$(UV) venv --quiet --clear --python $(PYTHON) .venv/$*
+	@$(UV) pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
+	@touch $@
+
+# the stand-in backends run inside Triton's process: there they are measured with this
+.venv/triton/.measured: requirements/server-test.txt .venv/triton/.installed
+	@$(UV) pip install --quiet --require-hashes --python .venv/triton/bin/python -r $<
+	@touch $@
+
+$(UV): requirements/uv.txt
+	$(if $(PYTHON),,$(error Python 3.11 or 3.12 is needed and was not found: install it, or say PYTHON=path))
+	@$(PYTHON) -m venv .venv/uv
+	@.venv/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+
+system: ## the one system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
+	@$(PYTHON) deploy/libpython.py
+
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
+LOCK_FLAGS ?=
+lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server -o requirements/server.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway -o requirements/gateway.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
+	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
+	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
+
+clean: ## remove environments and everything built
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .coverage*

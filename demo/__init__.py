@@ -1,0 +1,1 @@
+"""The first minute: a small release, one photo, one answer."""

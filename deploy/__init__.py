@@ -1,0 +1,1 @@
+"""Ships the product: here the stack of one machine without containers."""
