@@ -8,7 +8,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-import pi_heif  # type: ignore[import-untyped]
+import pi_heif
 from PIL import Image, ImageOps
 
 from gateway import formats, jpeg
@@ -16,13 +16,14 @@ from gateway.errors import ImageTooElongated, ImageTooLarge, ImageTooSmall, Prob
 from gateway.release import Limits
 
 pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the release's pixel limit rules here
+warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on broken metadata; the release's pixel limit rules here
 
 # Peak bytes a pixel of Pillow's decoders, measured: canvases, copies between C and Python, the result.
 _BYTES_PER_PIXEL = {"PNG": 4.0, "BMP": 4.0, "TIFF": 4.0, "WEBP": 18.5, "HEIF": 7.0, "AVIF": 9.5}
 _DRAFT_SCALE = 8
 _MOST_SCANS = 100  # photos have about ten; each further one costs a pass over all coefficients
 _REENCODE_MOST_PIXELS = 24_000_000
+_PNG_END = b"IEND\xaeB`\x82"  # Pillow is content without it, other decoders are not
 _BROKEN = "The image data is broken or incomplete. Send the original file again."
 
 
@@ -48,6 +49,8 @@ def read_header(data: bytes, limits: Limits) -> Header:
     """
     name = formats.sniff(data)
     try:
+        if name == "PNG" and data.rfind(_PNG_END) < 0:
+            raise UndecodableImage(_BROKEN)
         if name == "JPEG":
             header = _jpeg_header(data)
         elif name == "WEBP":

@@ -63,18 +63,18 @@ def extract_file(body: bytes, boundary: bytes) -> bytes:
     if body.count(b"--" + boundary) > _MOST_PARTS + 1:
         raise MalformedUpload(f"The form has more than {_MOST_PARTS} parts. Send one part named `file`.")
     parts = _Parts()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": parts.on_part_begin,
-            "on_header_field": parts.on_header_field,
-            "on_header_value": parts.on_header_value,
-            "on_part_data": parts.on_part_data,
-            "on_part_end": parts.on_part_end,
-            "on_end": parts.on_end,
-        },
-    )
     try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": parts.on_part_begin,
+                "on_header_field": parts.on_header_field,
+                "on_header_value": parts.on_header_value,
+                "on_part_data": parts.on_part_data,
+                "on_part_end": parts.on_part_end,
+                "on_end": parts.on_end,
+            },
+        )
         parser.write(body)
     except FormParserError as error:
         raise MalformedUpload(f"The multipart form is malformed: {error}.") from error

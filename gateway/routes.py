@@ -65,8 +65,8 @@ _PREDICT_DOCUMENTATION: dict[str, Any] = {
 }
 
 
-@router.post("/v1/predict", summary="Diagnose one leaf photo", **_PREDICT_DOCUMENTATION)
 @router.post("/predict", summary="Diagnose one leaf photo (old name)", deprecated=True, **_PREDICT_DOCUMENTATION)
+@router.post("/v1/predict", summary="Diagnose one leaf photo", **_PREDICT_DOCUMENTATION)
 async def predict(request: Request, predictor: PredictorDep) -> Response:
     """Diagnose the photo in the body, or in the form field `file`."""
     reply, language = await predictor.predict(request, request.state.request_id)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import structlog
-import tritonclient.grpc.aio as grpc_aio  # type: ignore[import-untyped]
+import tritonclient.grpc.aio as grpc_aio
 from tritonclient.grpc import InferInput, InferRequestedOutput
-from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
+from tritonclient.utils import InferenceServerException
 
 from gateway.errors import (
     DeadlineExceeded,

@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file, in every import mode of pytest
 
-from gateway_processes import GatewayProcess, TritonProcess, free_ports, running_gateway  # noqa: E402
-from null_repository import write_ensemble, write_null_model  # noqa: E402
+from gateway_processes import GatewayProcess, TritonProcess, free_ports, running_gateway
+from null_repository import write_ensemble, write_null_model
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A Triton model that answers at once, and does what a marker inside the image tells it to.
 
-Copied into the tests' model repository, where Triton's Python backend runs it. Markers, anywhere in the first kilobytes:
+Copied into the tests' model repository, for Triton's Python backend. Markers, anywhere in the first kilobytes:
 `null-model:probabilities=0.7,0.1,0.1,0.1;`, `null-model:sleep=0.5;` (seconds), `null-model:refuse=invalid;` (or
 `unknown`, `internal`), `null-model:refuse-once=<token>;` and `null-model:nan=1;`.
 """

@@ -136,7 +136,9 @@ def test_without_thresholds_every_class_is_plausible() -> None:
         pytest.param(encode(picture(), "MPO", save_all=True, append_images=[picture(64, 48)]), id="jpeg-multi-picture"),
         pytest.param(encode(picture(), "WEBP"), id="webp"),
         pytest.param(encode(picture(), "WEBP", lossless=True), id="webp-lossless"),
-        pytest.param(encode(picture().convert("RGBA"), "WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0"), id="webp-extended"),
+        pytest.param(
+            encode(picture().convert("RGBA"), "WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0"), id="webp-extended"
+        ),
         pytest.param(encode(picture(), "BMP"), id="bmp"),
         pytest.param(encode(picture(), "TIFF"), id="tiff"),
         pytest.param(encode(picture(), "TIFF", compression="tiff_lzw"), id="tiff-lzw"),

@@ -1,0 +1,259 @@
+"""What the checks do to odd and hostile images: unit tests of the checks, then the real process."""
+
+import io
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+from gateway_processes import GatewayProcess
+from null_repository import LIMITS
+from photos import encode, many_scans_jpeg, photo, picture, zero_png
+from PIL import Image
+
+from gateway import errors, formats, jpeg
+from gateway.images import check_pixels, read_header
+from gateway.release import Limits
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+ODD_IMAGES = sorted((DATA / "odd_images").glob("*.*"))
+REFUSED_ODD_IMAGES = {
+    "black_and_white.ico": 415,
+    "broken_data_stream.png": 422,
+    "broken.png": 422,
+    "comment.jp2": 415,
+    "decompression_bomb.gif": 415,
+    "decompression_bomb.ico": 415,
+    "exif_gps.jpg": 422,  # 8x8 pixels
+    "hopper.gif": 415,
+    "hopper.ico": 415,
+    "hopper.psd": 415,
+    "iss634.webp": 422,
+    "LICENSE.pillow": 415,
+    "truncated_image.png": 422,
+    "truncated_jpeg.jpg": 422,
+}
+ORIENTATION = 0x0112
+ROTATE_CLOCKWISE = 6
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on broken metadata
+LIMITS_OF_TESTS = Limits.model_validate(LIMITS)
+
+
+def check(data: bytes, limits: Limits = LIMITS_OF_TESTS) -> bytes:
+    return check_pixels(data, read_header(data, limits))
+
+
+FORMATS = {
+    "jpeg": encode(picture()),
+    "jpeg-progressive": encode(picture(), progressive=True),
+    "png": encode(picture(), "PNG"),
+    "webp": encode(picture(), "WEBP"),
+    "tiff": encode(picture(), "TIFF", compression="tiff_lzw"),
+    "bmp": encode(picture(), "BMP"),
+    "avif": encode(picture(), "AVIF"),
+}
+
+
+@pytest.mark.parametrize("part", [0.001, 0.1, 0.3, 0.6, 0.9, 0.98])
+@pytest.mark.parametrize("name", FORMATS)
+def test_truncation_is_found(name: str, part: float) -> None:
+    data = FORMATS[name]
+    with pytest.raises((errors.UndecodableImage, errors.UnsupportedFormat)):
+        check(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_random_damage_is_never_a_defect(name: str) -> None:
+    data = FORMATS[name]
+    for at in range(0, len(data), max(1, len(data) // 200)):
+        try:
+            check(data[:at] + b"\xff\x00\xff" + data[at + 3 :])
+        except errors.Problem as problem:
+            assert problem.status in (415, 422)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "avif"])
+def test_bytes_that_dali_reads_are_passed_on_unchanged(name: str) -> None:
+    assert check(FORMATS[name]) is FORMATS[name]
+
+
+def test_avif_becomes_an_upright_jpeg_without_metadata() -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = ROTATE_CLOCKWISE
+    with Image.open(io.BytesIO(check(encode(picture(320, 240), "AVIF", exif=exif, quality=90)))) as image:
+        assert (image.format, image.size, image.getexif().get(ORIENTATION)) == ("JPEG", (240, 320), None)
+        expected = picture(320, 240).transpose(Image.Transpose.ROTATE_270)
+        for at in ((5, 5), (234, 5), (5, 314)):
+            assert all(abs(a - b) < 12 for a, b in zip(image.getpixel(at), expected.getpixel(at), strict=True))
+
+
+@pytest.mark.skipif(not (DATA / "odd_images" / "pug.heic").exists(), reason="shared data is not here")
+def test_heic_becomes_a_jpeg() -> None:
+    assert check((DATA / "odd_images" / "pug.heic").read_bytes()).startswith(b"\xff\xd8\xff")
+
+
+def test_transparent_and_grey_avif_become_jpegs() -> None:
+    for mode in ("RGBA", "L"):
+        assert check(encode(picture().convert(mode), "AVIF")).startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(encode(picture(), "WEBP", save_all=True, append_images=[picture().rotate(180)]), id="webp"),
+        pytest.param(encode(picture(), "PNG", save_all=True, append_images=[picture().rotate(180)]), id="png"),
+        pytest.param(encode(picture(), "TIFF", save_all=True, append_images=[picture()]), id="tiff"),
+        pytest.param(encode(picture(), "AVIF", save_all=True, append_images=[picture().rotate(180)]), id="avif"),
+        pytest.param(b"\x00\x00\x00\x18ftyphevc" + bytes(64), id="heif-sequence"),
+        pytest.param(b"\x00\x00\x00\x18ftypmsf1" + bytes(64), id="heif-generic-sequence"),
+    ],
+)
+def test_several_frames_are_refused(data: bytes) -> None:
+    with pytest.raises(errors.SeveralFrames):
+        check(data)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1heic", "HEIF"),
+        (b"\x00\x00\x00\x1cftypmif1\x00\x00\x00\x00mif1avif", "AVIF"),
+        (b"\x00\x00\x00\x18ftypheix\x00\x00\x00\x00mif1", "HEIF"),
+        (b"MM\x00*", "TIFF"),
+    ],
+)
+def test_generic_containers_are_told_apart(start: bytes, name: str) -> None:
+    assert formats.sniff(start + bytes(32)) == name
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GIF89a",
+        b"8BPS",
+        b"%PDF-1.7",
+        b"<svg",
+        b"\xff\x0a",
+        b"RIFF\0\0\0\0WAVE",
+        b"II+\x00",
+        b"\x00\x00\x00\x18ftypmp42",
+    ],
+)
+def test_other_formats_are_refused(start: bytes) -> None:
+    with pytest.raises(errors.UnsupportedFormat):
+        formats.sniff(start + bytes(32))
+
+
+@pytest.mark.parametrize("kind", [b"VP8 ", b"VP8L", b"VP8X", b"JUNK"])
+def test_webp_header_is_read_without_its_data(kind: bytes) -> None:
+    with pytest.raises((errors.UndecodableImage, errors.ImageTooSmall)):
+        read_header(b"RIFF\x20\x00\x00\x00WEBP" + kind + bytes(20), LIMITS_OF_TESTS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\xd8\xff", id="three-bytes"),
+        pytest.param(b"\xff\xd8\xff\xe0\x00\x01", id="segment-of-length-1"),
+        pytest.param(b"\xff\xd8\xff\xd9", id="ends-at-once"),
+        pytest.param(b"\xff\xd8\xff\xff\xff\xda\x00\x02\x01\x01\x00", id="scan-without-frame"),
+        pytest.param(b"\xff\xd8\xff\x01\x00", id="no-marker"),
+        pytest.param(b"\xff\xd8\xff\xc0\x00\x08\x08\x01\x00\x01\x00\x00", id="no-components"),
+    ],
+)
+def test_broken_jpeg_markers(data: bytes) -> None:
+    with pytest.raises(jpeg.BrokenHeader):
+        jpeg.read_header(data)
+
+
+@pytest.mark.parametrize(("subsampling", "coefficients"), [("4:4:4", 3), ("4:2:2", 2), ("4:2:0", 1.5)])
+def test_coefficients_follow_the_sampling(subsampling: str, coefficients: float) -> None:
+    header = jpeg.read_header(encode(picture(), subsampling=subsampling))
+    assert (header.width, header.height, header.several_scans) == (320, 240, False)
+    assert header.coefficients_per_pixel == coefficients
+
+
+def test_scans_of_an_appended_preview_are_not_counted() -> None:
+    data = encode(picture(), progressive=True)
+    first = jpeg.read_header(data).first_scan
+    assert jpeg.count_scans(data, first, 1000) == jpeg.count_scans(data + data, first, 1000) < 15
+
+
+def test_jpeg_with_thousands_of_scans_is_refused_at_once() -> None:
+    data = many_scans_jpeg(20_000)
+    started = time.monotonic()
+    with pytest.raises(errors.UndecodableImage, match="scans"):
+        check(data)
+    assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "problem"),
+    [
+        (31, 200, errors.ImageTooSmall),
+        (200, 31, errors.ImageTooSmall),
+        (40, 321, errors.ImageTooElongated),
+        (321, 40, errors.ImageTooElongated),
+        (8193, 8193, errors.ImageTooLarge),
+    ],
+)
+def test_limits_are_the_releases(width: int, height: int, problem: type[errors.Problem]) -> None:
+    with pytest.raises(problem):
+        read_header(zero_png(width, height), LIMITS_OF_TESTS)
+
+
+def test_pillows_own_bomb_limit_is_answered_as_too_large() -> None:
+    limits = Limits(max_bytes=10**9, max_pixels=10**12, min_side=1, max_aspect_ratio=10**6)
+    with pytest.raises(errors.ImageTooLarge):
+        read_header(zero_png(20_000, 20_000), limits)
+
+
+@pytest.mark.parametrize(
+    ("image", "slug"),
+    [
+        pytest.param(lambda: zero_png(1, 65_000), "image-too-small", id="1x65000"),
+        pytest.param(lambda: zero_png(30_000, 30_000), "image-too-large", id="30000x30000"),
+        pytest.param(lambda: many_scans_jpeg(20_000), "undecodable-image", id="many-scans"),
+        pytest.param(
+            lambda: encode(Image.new("L", (8100, 8100)), "WEBP", quality=1, method=0), "image-too-large", id="webp-65MP"
+        ),
+    ],
+)
+def test_hostile_sizes_cost_little_memory_and_time(
+    client: httpx2.Client, gateway: GatewayProcess, image: Callable[[], bytes], slug: str
+) -> None:
+    data = image()
+    before = gateway.reset_peak()
+    started = time.monotonic()
+    reply = client.post("/v1/predict", content=data)
+    assert (reply.status_code, reply.json()["type"]) == (422, f"/problems/{slug}")
+    assert time.monotonic() - started < 5
+    assert gateway.peak_bytes - before < 100e6
+
+
+def test_several_huge_decodes_at_once_stay_within_the_budget(client: httpx2.Client, gateway: GatewayProcess) -> None:
+    huge = zero_png(8192, 8192)
+    before = gateway.reset_peak()
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(lambda _: client.post("/v1/predict", content=huge), range(4)))
+    assert {reply.status_code for reply in replies} <= {200, 504}
+    assert 200 in {reply.status_code for reply in replies}
+    assert gateway.peak_bytes - before < 512e6
+
+
+@pytest.mark.skipif(not ODD_IMAGES, reason="shared data is not here")
+@pytest.mark.parametrize("path", ODD_IMAGES, ids=lambda path: path.name)
+def test_odd_images_get_a_documented_answer(client: httpx2.Client, gateway: GatewayProcess, path: Path) -> None:
+    started = time.monotonic()
+    reply = client.post("/v1/predict", content=path.read_bytes())
+    assert time.monotonic() - started < 5
+    assert reply.status_code == REFUSED_ODD_IMAGES.get(path.name, 200), reply.text
+    assert gateway.is_live()
+
+
+def test_good_photos_between_bad_ones_are_answered(client: httpx2.Client) -> None:
+    for bad in (b"x" * 100, photo()[:900], photo("refuse=invalid")):
+        assert client.post("/v1/predict", content=bad).status_code in (415, 422)
+        assert client.post("/v1/predict", content=photo()).status_code == 200
