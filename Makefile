@@ -91,7 +91,7 @@ install-test-server: .venv/triton/.measured
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
-	@$(UV) venv --quiet --clear --python $(PYTHON) .venv/$*
+	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
 	@$(UV) pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
 	@touch $@
 
