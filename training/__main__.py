@@ -24,7 +24,7 @@ USAGE = """usage: python -m training fit --preset NAME --data DIR --out DIR [--g
 
 
 class _Command(BaseSettings):
-    model_config = SettingsConfigDict(extra="forbid", cli_prog_name="python -m training", protected_namespaces=())
+    model_config = SettingsConfigDict(extra="forbid", protected_namespaces=())
 
     @classmethod
     def settings_customise_sources(
@@ -39,8 +39,10 @@ class _Command(BaseSettings):
         return (init_settings,)
 
 
-class Fit(TrainingConfig, _Command):  # type: ignore[misc]  # settings widen the plain model's model_config
+class Fit(TrainingConfig, _Command):
     """Train one member and write its trained-model folder."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m training fit")
 
     preset: str = Field(description="preset in training/presets, or a .yaml path; fields given here win over it")
     data: Path = Field(description="folder with train.csv and train_images/")
@@ -49,6 +51,8 @@ class Fit(TrainingConfig, _Command):  # type: ignore[misc]  # settings widen the
 
 class Evaluate(_Command):
     """Recompute the figures of trained models, and of their average, from the original photos."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m training evaluate")
 
     model: list[Path] = Field(min_length=1, description="trained-model folder; repeat it for the average of several")
     data: Path = Field(description="folder with train.csv and train_images/")

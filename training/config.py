@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from training.errors import ConfigurationError
@@ -71,8 +71,8 @@ class AugmentationConfig(_Group):
     crop_size: int = Field(
         default=0,
         ge=0,
-        description="side of the training crops, pixels; 0: model.input_size. Smaller crops train faster and, as random "
-        "crops magnify, can evaluate better at the larger size (Touvron et al. 2019)",
+        description="side of the training crops, pixels; 0: model.input_size. Smaller crops train faster and, as "
+        "random crops magnify, can evaluate better at the larger size (Touvron et al. 2019)",
     )
     crop_scale: Range = Field(default=(0.25, 1.0), description="area of the random crop, share of the photo")
     crop_ratio: Range = Field(default=(0.75, 1.3333), description="width / height of the random crop")
@@ -118,6 +118,9 @@ class OptimisationConfig(_Group):
     gradient_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 switches clipping off")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         default="32-true", description="Lightning precision"
+    )
+    channels_last: bool = Field(
+        default=False, description="keep tensors channels-last: faster for most convolutions, refused by some networks"
     )
     accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="Lightning accelerator")
     threads: int = Field(default=0, ge=0, description="CPU threads; 0 keeps torch's choice")

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional  # type: ignore[import-untyped]
+from torchvision.transforms.v2 import functional
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from training.errors import DataLayoutError, LabelError, PhotoError

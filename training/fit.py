@@ -48,7 +48,7 @@ def fit(config: TrainingConfig, root: Path, out: Path) -> dict[str, Any]:
     split = split_photos(photos, fingerprints, config.dataset)
     log.info("split %s: %s photos in %d groups", split.hash[:12], split.sizes, split.groups)
 
-    network = build_network(config.model, len(task.classes)).to(memory_format=torch.channels_last)
+    network = build_network(config.model, len(task.classes))
     _train(network, config, split, len(task.classes))
     write_network(out, network, task, config.model.weights)
 

@@ -70,8 +70,9 @@ class Classifier(pl.LightningModule):
 
     def __init__(self, network: nn.Module, config: TrainingConfig, train_labels: Sequence[int], classes: int) -> None:
         super().__init__()
-        self.network = network
         self._config = config
+        self._layout = torch.channels_last if config.optimisation.channels_last else torch.contiguous_format
+        self.network = network.to(memory_format=self._layout)
         self._mix = batch_mixing(config.augmentation, classes)
         balanced = config.optimisation.balance == "loss"
         weights = class_weights(train_labels, classes, config.optimisation.balance_power) if balanced else None
@@ -86,7 +87,7 @@ class Classifier(pl.LightningModule):
 
     def forward(self, photos: Tensor) -> Tensor:
         """Logits [N, classes] of photos [N, 3, S, S]."""
-        return cast(Tensor, self.network(photos))
+        return cast(Tensor, self.network(photos.contiguous(memory_format=self._layout)))
 
     @property
     def clean(self) -> bool:
@@ -99,7 +100,7 @@ class Classifier(pl.LightningModule):
         if self._mix is not None and not self.clean:
             photos, targets = self._mix(photos, targets)
         loss = functional.cross_entropy(
-            self(photos.contiguous(memory_format=torch.channels_last)).float(),
+            self(photos).float(),
             targets,
             weight=cast("Tensor | None", self.loss_weights),
             label_smoothing=self._config.optimisation.label_smoothing,
@@ -110,7 +111,7 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         """Collect the validation metrics of one batch."""
         photos, labels = batch
-        logits = self(photos.contiguous(memory_format=torch.channels_last)).float()
+        logits = self(photos).float()
         self.validation_metrics.update(logits, labels)
         self.log("validation_loss", functional.cross_entropy(logits, labels), batch_size=len(photos))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -69,10 +70,14 @@ def _counts(photos: Sequence[Photo], keys: list[str]) -> dict[str, int]:
 
 
 def git_commit() -> str | None:
-    """Commit of this code, with `-dirty` where it was changed since; None outside a git checkout."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        run = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
+    """Commit of this code, with `-dirty` where this folder was changed since; None outside a git checkout."""
+    here = Path(__file__).parent
+    git = shutil.which("git")
+    if git is None:
         return None
-    return run.stdout.strip()
+    try:
+        head = subprocess.run([git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        changed = subprocess.run([git, "diff", "--quiet", "HEAD", "--", "."], cwd=here, check=False).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("-dirty" if changed else "")

@@ -10,7 +10,7 @@ from PIL import Image
 from timm.data.config import resolve_data_config, resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 from torch import nn
-from torchvision.transforms import InterpolationMode, v2  # type: ignore[import-untyped]
+from torchvision.transforms import InterpolationMode, v2
 
 from training.config import AugmentationConfig, ModelConfig
 
@@ -22,9 +22,9 @@ def evaluation_transform(model_or_cfg: nn.Module | Mapping[str, Any]) -> Callabl
         A function from an RGB photo to float32 [3, H, W], normalised. Serving has to reproduce it.
     """
     if isinstance(model_or_cfg, nn.Module):
-        resolved = resolve_model_data_config(model_or_cfg)  # type: ignore[no-untyped-call]
+        resolved = resolve_model_data_config(model_or_cfg)
     else:
-        resolved = resolve_data_config(pretrained_cfg=dict(model_or_cfg))  # type: ignore[no-untyped-call]
+        resolved = resolve_data_config(pretrained_cfg=dict(model_or_cfg))
     transform: Callable[[Image.Image], torch.Tensor] = create_transform(**resolved, is_training=False)
     return transform
 
@@ -40,7 +40,10 @@ class _QuarterTurn(v2.Transform):  # type: ignore[misc]
 
 
 class TrainingTransform:
-    """uint8 [3, H, W] photo to float32 [3, S, S] (S the crop size), randomly cropped, turned, recoloured, normalised and erased."""
+    """Crop, turn, recolour, normalise and erase at random.
+
+    Takes a uint8 [3, H, W] photo, gives float32 [3, S, S] with S the crop size.
+    """
 
     def __init__(self, config: AugmentationConfig, model: ModelConfig) -> None:
         self._geometry_and_colour = v2.Compose(

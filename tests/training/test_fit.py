@@ -98,7 +98,16 @@ def test_other_recipes_train_too(fit: FitCommand, tmp_path: Path, balance: str) 
         "--augmentation.quarter_turns",
         "false",
     ]
-    recipe = ["--optimisation.balance", balance, "--optimisation.ema_decay", "0", "--model.weights", "float32"]
+    recipe = [
+        "--optimisation.balance",
+        balance,
+        "--optimisation.ema_decay",
+        "0",
+        "--model.weights",
+        "float32",
+        "--optimisation.channels_last",
+        "false",
+    ]
     assert fit(tmp_path / "out", *plain, *recipe, "--optimisation.epochs", "1") == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["configuration"]["optimisation"]["balance"] == balance
