@@ -27,21 +27,25 @@
 Each class carries its HTTP `status`, its stable `type` and its `title`; each instance a `detail` that says what to do.
 """
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
     """An answer in the form of RFC 9457; `detail` is one or two sentences for the caller."""
 
     status: ClassVar[int]
     type: ClassVar[str]
     title: ClassVar[str]
-    headers: Mapping[str, str] = {}
+    retry_after_s: ClassVar[int | None] = None
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header fields of the answer beside its type."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
 
 
 class MalformedUpload(Problem):
@@ -69,7 +73,12 @@ class MethodNotAllowed(Problem):
 
     def __init__(self, detail: str, allow: str) -> None:
         super().__init__(detail)
-        self.headers = {"Allow": allow}
+        self._allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Allow`, which RFC 9110 demands here."""
+        return {"Allow": self._allow}
 
 
 class ReceiveTimeout(Problem):
@@ -78,7 +87,6 @@ class ReceiveTimeout(Problem):
     status = 408
     type = "/problems/receive-timeout"
     title = "Upload took too long"
-    headers = {"Connection": "close"}
 
 
 class UploadTooLarge(Problem):
@@ -174,7 +182,7 @@ class Unavailable(Problem):
     """The same request may succeed a little later."""
 
     status = 503
-    headers = {"Retry-After": "1"}
+    retry_after_s = 1
 
 
 class Overloaded(Unavailable):
@@ -189,7 +197,7 @@ class TritonUnavailable(Unavailable):
 
     type = "/problems/triton-unavailable"
     title = "Inference server unavailable"
-    headers = {"Retry-After": "5"}
+    retry_after_s = 5
 
 
 class ReleaseGone(Unavailable):
@@ -204,7 +212,7 @@ class NotReady(Unavailable):
 
     type = "/problems/not-ready"
     title = "Not ready"
-    headers = {"Retry-After": "2"}
+    retry_after_s = 2
 
 
 class DeadlineExceeded(Problem):
@@ -213,4 +221,4 @@ class DeadlineExceeded(Problem):
     status = 504
     type = "/problems/deadline-exceeded"
     title = "Deadline exceeded"
-    headers = {"Retry-After": "2"}
+    retry_after_s = 2

@@ -21,7 +21,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on broken metadata
 # Peak bytes a pixel of Pillow's decoders, measured: canvases, copies between C and Python, the result.
 _BYTES_PER_PIXEL = {"PNG": 4.0, "BMP": 4.0, "TIFF": 4.0, "WEBP": 18.5, "HEIF": 7.0, "AVIF": 9.5}
 _DRAFT_SCALE = 8
-_MOST_SCANS = 100  # photos have about ten; each further one costs a pass over all coefficients
+_MOST_SCANS = 30  # photos have about ten; each further one costs a pass over all coefficients
 _REENCODE_MOST_PIXELS = 24_000_000
 _PNG_END = b"IEND\xaeB`\x82"  # Pillow is content without it, other decoders are not
 _BROKEN = "The image data is broken or incomplete. Send the original file again."

@@ -12,7 +12,7 @@ _END_OF_IMAGE = 0xD9
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-class BrokenHeader(ValueError):
+class BrokenHeaderError(ValueError):
     """The markers do not lead to a frame and its first scan."""
 
 
@@ -38,14 +38,14 @@ def read_header(data: bytes) -> JpegHeader:
     """Walk the markers of a whole JPEG file up to its first scan.
 
     Raises:
-        BrokenHeader: the file ends before, or a segment has an impossible length.
+        BrokenHeaderError: the file ends before, or a segment has an impossible length.
     """
     frame: tuple[int, int, int, bool, float] | None = None
     at = 2
     try:
         while True:
             if data[at] != 0xFF:
-                raise BrokenHeader(f"no marker at byte {at}")
+                raise BrokenHeaderError(f"no marker at byte {at}")
             marker = data[at + 1]
             if marker == 0xFF:  # fill byte
                 at += 1
@@ -55,18 +55,18 @@ def read_header(data: bytes) -> JpegHeader:
                 continue
             length = int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _END_OF_IMAGE or length < 2:
-                raise BrokenHeader(f"marker {marker:#x} at byte {at}")
+                raise BrokenHeaderError(f"marker {marker:#x} at byte {at}")
             if marker in _FRAME_MARKERS:
                 frame = (*_read_frame(data, at + 4), marker in _PROGRESSIVE_MARKERS, _coefficients(data, at + 4))
             if marker == _START_OF_SCAN:
                 break
             at += 2 + length
         if frame is None:
-            raise BrokenHeader("a scan without a frame")
+            raise BrokenHeaderError("a scan without a frame")
         width, height, components, progressive, coefficients = frame
         return JpegHeader(width, height, components, progressive, coefficients, data[at + 4], at)
     except (IndexError, ZeroDivisionError) as error:
-        raise BrokenHeader("the file ends inside its header") from error
+        raise BrokenHeaderError("the file ends inside its header") from error
 
 
 def count_scans(data: bytes, first_scan: int, at_most: int) -> int:

@@ -35,7 +35,7 @@ def problem_response(problem: Problem, *, instance: str, request_id: str) -> Res
     return Response(
         json.dumps(body, ensure_ascii=False),
         status_code=problem.status,
-        headers=dict(problem.headers),
+        headers=problem.headers,
         media_type="application/problem+json",
     )
 

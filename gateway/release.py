@@ -60,7 +60,7 @@ class _Parameters(_Part):
     limits: Limits
 
 
-class InvalidRelease(ValueError):
+class InvalidReleaseError(ValueError):
     """The ensemble's parameters do not describe a release."""
 
 
@@ -103,13 +103,13 @@ def read_release(ensemble: str, parameters: Mapping[str, str]) -> Release:
         parameters: its `parameters`, JSON strings by name.
 
     Raises:
-        InvalidRelease: a parameter is missing, is not JSON or has the wrong form, or two classes share a name.
+        InvalidReleaseError: a parameter is missing, is not JSON or has the wrong form, or two classes share a name.
     """
     try:
         wanted = {name: json.loads(parameters[name]) for name in _Parameters.model_fields if name in parameters}
         parts = TypeAdapter(_Parameters).validate_python(wanted)
     except ValueError as error:
-        raise InvalidRelease(f"{ensemble}: {error}") from error
+        raise InvalidReleaseError(f"{ensemble}: {error}") from error
     release = Release(
         ensemble=ensemble,
         parameters=dict(parameters),
@@ -123,5 +123,5 @@ def read_release(ensemble: str, parameters: Mapping[str, str]) -> Release:
     )
     for language, names in release.names.items():
         if len(set(names)) < len(names):
-            raise InvalidRelease(f"{ensemble}: two classes share a name in language {language!r}")
+            raise InvalidReleaseError(f"{ensemble}: two classes share a name in language {language!r}")
     return release

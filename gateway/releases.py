@@ -6,7 +6,7 @@ import re
 import structlog
 
 from gateway.errors import NotReady, Problem
-from gateway.release import InvalidRelease, Release, read_release
+from gateway.release import InvalidReleaseError, Release, read_release
 from gateway.triton import Triton
 
 log = structlog.get_logger()
@@ -70,6 +70,6 @@ class Releases:
                 return current
             try:
                 return read_release(ensemble, parameters)
-            except InvalidRelease as error:
+            except InvalidReleaseError as error:
                 log.error("release ignored", ensemble=ensemble, reason=str(error))
         return None

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
@@ -18,12 +20,14 @@ TRITON_PYTHON = Path(os.environ.get("TRITON_PYTHON", Path(sys.prefix).parent / "
 
 
 def free_ports(count: int) -> list[int]:
-    """Different TCP ports that are free on the loopback address."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Different TCP ports that are free, below the range from which the system lends ports to connections."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.add(port)
+    return list(ports)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -78,11 +82,22 @@ class TritonProcess:
 
 @dataclass
 class GatewayProcess:
-    """A gateway in its own process."""
+    """A gateway in its own process, on a port that the system chose."""
 
-    url: str
     process: subprocess.Popen[bytes]
     log: Path
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 while it starts."""
+        assert self.process.poll() is None, f"the gateway has ended: {self.log.read_text()}"
+        found = re.search(r"running on http://127\.0\.0\.1:(\d+)", self.log.read_text())
+        return int(found[1]) if found else 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
 
     def reset_peak(self) -> int:
         """Forget the peak so far; returns what the process holds now, in bytes."""
@@ -97,22 +112,18 @@ class GatewayProcess:
 
     def is_live(self) -> bool:
         """Whether /health answers."""
-        try:
-            return httpx2.get(f"{self.url}/health", timeout=1).status_code == 200
-        except httpx2.TransportError:
-            return False
+        return self.port > 0 and httpx2.get(f"{self.url}/health", timeout=5).status_code == 200
 
     def is_ready(self) -> bool:
         """Whether /health/ready answers 200."""
-        return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+        return httpx2.get(f"{self.url}/health/ready", timeout=5).status_code == 200
 
 
 @contextlib.contextmanager
 def running_gateway(triton_url: str, log: Path, ready: bool = True, **settings: object) -> Iterator[GatewayProcess]:
     """A live gateway; `settings` by field name. Waits for readiness too unless told otherwise."""
-    port = free_ports(1)[0]
     environment = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
-    environment |= {"GATEWAY_PORT": str(port), "GATEWAY_TRITON_URL": triton_url}
+    environment |= {"GATEWAY_PORT": "0", "GATEWAY_TRITON_URL": triton_url}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway"],
@@ -121,9 +132,9 @@ def running_gateway(triton_url: str, log: Path, ready: bool = True, **settings: 
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    gateway = GatewayProcess(f"http://127.0.0.1:{port}", process, log)
+    gateway = GatewayProcess(process, log)
     try:
-        wait_until(gateway.is_live, 20, f"gateway live; {log.read_text()}")
+        wait_until(gateway.is_live, 30, "gateway live")
         if ready:
             wait_until(gateway.is_ready, 20, "gateway ready")
         yield gateway

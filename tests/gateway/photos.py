@@ -38,8 +38,8 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def many_scans_jpeg(scans: int) -> bytes:
+def many_scans_jpeg(scans: int, width: int = 320, height: int = 240) -> bytes:
     """A progressive JPEG whose last scan is repeated: each repetition costs a decoder a pass over the image."""
-    data = encode(picture(), progressive=True)
+    data = encode(picture(width, height), progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:-2] + data[last:-2] * scans + data[-2:]

@@ -164,7 +164,7 @@ def test_webp_header_is_read_without_its_data(kind: bytes) -> None:
     ],
 )
 def test_broken_jpeg_markers(data: bytes) -> None:
-    with pytest.raises(jpeg.BrokenHeader):
+    with pytest.raises(jpeg.BrokenHeaderError):
         jpeg.read_header(data)
 
 

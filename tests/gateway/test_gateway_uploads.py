@@ -29,8 +29,7 @@ def endless(megabytes: int) -> Iterator[bytes]:
 
 
 def test_declared_length_is_refused_before_the_body_is_sent(gateway: GatewayProcess) -> None:
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as connection:
         connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")
         answer = connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 413")
@@ -101,8 +100,7 @@ def logged(log: Path, **fields: object) -> bool:
 
 
 def test_client_that_leaves_during_the_upload_is_logged(gateway: GatewayProcess) -> None:
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as connection:
         connection.sendall(
             b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nX-Request-ID: leaves-early\r\nContent-Length: 9999\r\n\r\nabc"
         )
@@ -111,10 +109,9 @@ def test_client_that_leaves_during_the_upload_is_logged(gateway: GatewayProcess)
 
 
 def test_client_that_leaves_during_inference_cancels_it(gateway: GatewayProcess) -> None:
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
     image = photo("sleep=2")
     started = time.monotonic()
-    with socket.create_connection((host, int(port)), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as connection:
         head = (
             f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nX-Request-ID: leaves-late\r\nContent-Length: {len(image)}\r\n\r\n"
         )
@@ -127,9 +124,8 @@ def test_client_that_leaves_during_inference_cancels_it(gateway: GatewayProcess)
 
 def test_upload_buffer_is_shared_and_given_back(null_triton: TritonProcess, tmp_path: Path) -> None:
     with running_gateway(null_triton.grpc_url, tmp_path / "log", upload_buffer_bytes=2 * MEBIBYTE) as gateway:
-        host, _, port = gateway.url.removeprefix("http://").partition(":")
         image = photo()
-        with socket.create_connection((host, int(port)), timeout=2) as holder:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as holder:
             holder.sendall(
                 b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + bytes(1_990_000)
             )
