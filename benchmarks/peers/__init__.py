@@ -1,0 +1,1 @@
+"""What people reach for first, each set up to do well."""

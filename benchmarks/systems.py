@@ -1,0 +1,94 @@
+"""Starts and stops what is compared, each as real processes on this machine."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENTS = ROOT / ".venv"
+START_TIMEOUT_S = 180
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on the loopback address that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def stack(repository: Path) -> Iterator[int]:
+    """Triton and the gateway on a repository; yields the gateway's port."""
+    gateway, http_port, grpc, metrics = free_ports(4)
+    command = [str(ENVIRONMENTS / "gateway/bin/python"), "-m", "deploy.local", "--repository", str(repository)]
+    command += ["--triton-python", str(ENVIRONMENTS / "triton/bin/python"), "--gateway-port", str(gateway)]
+    command += ["--http-port", str(http_port), "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
+    env = {**os.environ, "GATEWAY_LOG_LEVEL": "warning", **deadlines(60)}
+    with _running(command, env, gateway):
+        yield gateway
+
+
+def deadlines(seconds: float) -> dict[str, str]:
+    """Gateway settings that let a slow machine finish: throughput is measured here, not patience."""
+    return {
+        "GATEWAY_QUEUE_TIMEOUT_S": str(seconds),
+        "GATEWAY_INFER_TIMEOUT_S": str(seconds + 1),
+        "GATEWAY_REQUEST_DEADLINE_S": str(seconds + 2),
+    }
+
+
+@contextlib.contextmanager
+def pytorch(members: Sequence[Path], dtype: str) -> Iterator[int]:
+    """The PyTorch peer; yields its port."""
+    (port,) = free_ports(1)
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.peers.pytorch:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
+    env = {
+        **os.environ,
+        "PEER_MEMBERS": os.pathsep.join(str(folder.resolve()) for folder in members),
+        "PEER_DTYPE": dtype,
+    }
+    with _running(command, env, port):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(command: list[str], env: dict[str, str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _ready(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{' '.join(command[:4])} ... did not start; its message is above.")
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.client.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
