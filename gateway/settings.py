@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     max_in_flight: int = Field(default=128, ge=1, description="Predictions in work at once; more are answered 503.")
     upload_buffer_bytes: int = Field(
-        default=64 * MEBIBYTE, ge=MEBIBYTE, description="Bytes of uploads held at once; more are answered 503."
+        default=48 * MEBIBYTE, ge=MEBIBYTE, description="Bytes of uploads held at once; more are answered 503."
     )
     check_threads: int = Field(default=2, ge=1, description="Threads that check whether uploads decode.")
     decode_memory_bytes: int = Field(

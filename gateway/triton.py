@@ -113,7 +113,7 @@ def as_problem(error: InferenceServerException) -> Problem:
     log.warning("triton refused", status=status, message=message[:500])
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded("The inference server took too long. Try again in a few seconds.")
-    if status in ("NOT_FOUND", "UNAVAILABLE", "INVALID_ARGUMENT") and _GONE.search(message):
+    if status in ("NOT_FOUND", "UNAVAILABLE") and _GONE.search(message):
         return ReleaseGone("The release was just unloaded. Try again in a second.")
     if status in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") and _QUEUE.search(message):
         return Overloaded("The inference server's queue is full. Try again in a second.")

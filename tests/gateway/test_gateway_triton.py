@@ -186,6 +186,7 @@ def test_no_answer_fails_or_mixes_while_releases_come_and_go(own_triton: TritonP
         ("UNAVAILABLE", "'x' has no available versions", errors.ReleaseGone),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", errors.DeadlineExceeded),
         ("INVALID_ARGUMENT", "in ensemble 'x', the image cannot be decoded", errors.UndecodableImage),
+        ("INVALID_ARGUMENT", "cannot decode the image: JPEG marker not found", errors.UndecodableImage),
         ("UNKNOWN", "Critical error in pipeline: nvImageCodec failure: '#4'", errors.UndecodableImage),
         ("UNKNOWN", "something else", errors.InferenceFailed),
         ("INTERNAL", "in ensemble 'x', out of memory in preprocess", errors.InferenceFailed),
