@@ -69,6 +69,9 @@ def write_network(folder: Path, network: nn.Module, task: Task, precision: str) 
             safe_serialization=True,
             data_config={key: pretrained_cfg[key] for key in data_keys},
         )
+        (folder / "model.safetensors").chmod(
+            0o644
+        )  # safetensors leaves it to the owner; a server runs as somebody else
         (folder / "classes.json").write_text(_json(task.model_dump()), encoding="utf-8")
     except OSError as error:
         raise ModelFolderError(f"{folder} cannot be written: {error}. Give --out a folder you may write to.") from error

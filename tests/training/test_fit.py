@@ -46,6 +46,10 @@ def test_pretrained_cfg_states_the_whole_transform(member: Path) -> None:
     assert torch.equal(evaluation_transform(model)(photo), evaluation_transform(stored)(photo))
 
 
+def test_everybody_may_read_the_weights(member: Path) -> None:
+    assert (member / "model.safetensors").stat().st_mode & 0o444 == 0o444
+
+
 def test_weights_are_stored_in_half_precision(member: Path) -> None:
     dtypes = {tensor.dtype for tensor in load_file(member / "model.safetensors").values()}
     assert dtypes == {torch.float16, torch.int64}
@@ -86,6 +90,13 @@ def test_same_seed_same_weights(fit: FitCommand, member: Path, tmp_path: Path) -
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_evaluation_size_does_not_touch_the_weights(fit: FitCommand, member: Path, tmp_path: Path) -> None:
+    assert fit(tmp_path / "larger", "--augmentation.crop_size", "32", "--model.input_size", "48") == 0
+    small, large = (load_file(folder / "model.safetensors") for folder in (member, tmp_path / "larger"))
+    assert all(torch.equal(small[name], large[name]) for name in small)
+    assert json.loads((tmp_path / "larger" / "config.json").read_text())["pretrained_cfg"]["input_size"] == [3, 48, 48]
 
 
 @pytest.mark.parametrize("balance", ["none", "loss"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,3 +168,21 @@ def test_help_documents_every_field(capsys: pytest.CaptureFixture[str]) -> None:
         for field, info in group.annotation.model_fields.items():
             assert f"--{name}.{field} " in text
             assert info.description
+
+
+def test_weights_beyond_half_precision_are_refused(tmp_path: Path) -> None:
+    from training.config import ModelConfig
+    from training.errors import ModelFolderError
+    from training.folder import write_network
+    from training.module import build_network
+    from training.tasks import load_task
+
+    network = build_network(ModelConfig(architecture="test_resnet", input_size=32), 5)
+    next(network.parameters()).data.fill_(1e6)
+    with pytest.raises(ModelFolderError, match="float16"):
+        write_network(tmp_path / "out", network, load_task("cassava"), "float16")
+
+
+def test_module_runs_as_a_program() -> None:
+    run = subprocess.run([sys.executable, "-m", "training", "--help"], capture_output=True, text=True, check=True)
+    assert "python -m training evaluate" in run.stdout
