@@ -60,7 +60,8 @@ def average_step(members: list[Member]) -> pb.ModelConfig:
     classes = members[0].class_count
     for member in members:
         config.input.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[classes])
-    config.output.add(name=PROBABILITIES, data_type=pb.TYPE_FP32, dims=[classes])
+    for name in answers(members):
+        config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[classes])
     config.instance_group[0].kind = pb.ModelInstanceGroup.KIND_CPU
     return config
 
@@ -81,13 +82,13 @@ def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) 
     )
     classes = members[0].class_count
     config.input.add(name=ENCODED_IMAGE, data_type=pb.TYPE_UINT8, dims=[-1])
-    for name in (PROBABILITIES, *(member.probabilities for member in members)):
+    for name in answers(members):
         config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[classes])
     steps = config.ensemble_scheduling.step
     _tie(steps.add(model_name=PREPROCESS, model_version=version), [ENCODED_IMAGE], [m.pixels for m in members])
     for member in members:
         _tie(steps.add(model_name=member.name, model_version=version), [member.pixels], [member.probabilities])
-    _tie(steps.add(model_name=AVERAGE, model_version=version), [m.probabilities for m in members], [PROBABILITIES])
+    _tie(steps.add(model_name=AVERAGE, model_version=version), [m.probabilities for m in members], answers(members))
     for key, value in facts.items():
         config.parameters[key].string_value = json.dumps(value, ensure_ascii=False)
     size = sum(len(parameter.string_value.encode()) for parameter in config.parameters.values())
@@ -96,6 +97,11 @@ def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) 
             f"The release's facts take {size} bytes, more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice."
         )
     return config
+
+
+def answers(members: list[Member]) -> list[str]:
+    """What the ensemble answers: the mean, then each member."""
+    return [PROBABILITIES, *(member.answer for member in members)]
 
 
 def to_text(config: pb.ModelConfig) -> str:

@@ -105,6 +105,11 @@ class Member:
         """Name of the tensor that this member writes."""
         return f"probabilities_{self.name}"
 
+    @property
+    def answer(self) -> str:
+        """Name under which the averaging step hands this member's probabilities out."""
+        return f"answer_{self.name}"
+
 
 def read_member(folder: Path) -> Member:
     """Read one trained-model folder; weights stay on disk.

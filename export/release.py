@@ -115,7 +115,7 @@ def write_release(
             _convert(member, aside / member.name, samples, options, progress)
         average = aside / configuration.AVERAGE
         average.mkdir()
-        names = [member.probabilities for member in members]
+        names = {member.probabilities: member.answer for member in members}
         onnx.save(
             averaging.averaging_model(names, configuration.PROBABILITIES, weights, members[0].class_count),
             average / "model.onnx",
@@ -142,8 +142,7 @@ def release_facts(number: int, members: list[Member], weights: list[float], cove
         "languages": first.classes.get("languages", ["en"]),
         "classes": first.classes["classes"],
         "members": [
-            {"name": member.name, "architecture": member.architecture, "output": member.probabilities}
-            for member in members
+            {"name": member.name, "architecture": member.architecture, "output": member.answer} for member in members
         ],
         "weights": [weight / sum(weights) for weight in weights],
         "thresholds": _thresholds(members, weights, coverage),

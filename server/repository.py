@@ -65,9 +65,16 @@ def check_model_files(repository: Path, ensemble: str) -> None:
         configuration = read_configuration(repository / step.model_name)
         backend = configuration.backend or configuration.platform.split("_")[0]
         for name in MODEL_FILES.get(backend, ()):
-            file = repository / step.model_name / str(step.model_version) / name
+            file = version_folder(repository / step.model_name, step.model_version) / name
             if not file.is_file():
                 raise RepositoryError(
                     f"The model file {file} is missing, which {ensemble} needs: write the release again with "
                     "`make export` (or `make fullsize`)."
                 )
+
+
+def version_folder(step: Path, version: int) -> Path:
+    """Folder of a version of a step; -1 means its newest, as in Triton."""
+    if version == -1:
+        version = max((int(p.name) for p in step.iterdir() if p.name.isdecimal()), default=1)
+    return step / str(version)

@@ -1,16 +1,11 @@
 """One real Triton with a null model and one real gateway in front of it, shared by the tests of this room."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the helpers beside this file, in every import mode of pytest
-
-from gateway_processes import GatewayProcess, TritonProcess, free_ports, running_gateway
 from null_repository import write_ensemble, write_null_model
+from processes import GatewayProcess, TritonProcess, free_ports, running_gateway
 
 
 @pytest.fixture(scope="session")

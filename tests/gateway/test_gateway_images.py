@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from gateway_processes import GatewayProcess
 from null_repository import LIMITS
 from photos import encode, many_scans_jpeg, photo, picture, zero_png
 from PIL import Image
+from processes import GatewayProcess
 
 from gateway import errors, formats, jpeg
 from gateway.images import check_pixels, read_header

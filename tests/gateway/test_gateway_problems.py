@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from gateway_processes import GatewayProcess
 from photos import encode, photo, picture
+from processes import GatewayProcess
 
 from gateway import errors
 from gateway.middleware import RequestContext

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 import tritonclient.grpc as triton_grpc
-from gateway_processes import GatewayProcess, TritonProcess, free_ports, running_gateway, wait_until
 from null_repository import write_ensemble, write_null_model
 from photos import many_scans_jpeg, photo
+from processes import GatewayProcess, TritonProcess, free_ports, running_gateway, wait_until
 from tritonclient.utils import InferenceServerException
 
 from gateway import errors

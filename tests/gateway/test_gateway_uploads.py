@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from gateway_processes import GatewayProcess, TritonProcess, running_gateway, wait_until
 from null_repository import LIMITS
 from photos import photo
+from processes import GatewayProcess, TritonProcess, running_gateway, wait_until
 
 MAX_BYTES = LIMITS["max_bytes"]
 MEBIBYTE = 2**20

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 TRITON_PYTHON = Path(os.environ.get("TRITON_PYTHON", Path(sys.prefix).parent / "triton" / "bin" / "python"))
 
 
@@ -39,6 +39,16 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.05)
 
 
+def descendants(pid: int) -> list[int]:
+    """Process ids of all children of a process and their children."""
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
 @dataclass
 class TritonProcess:
     """A real tritonserver on a repository; can be killed and started again on the same ports."""
@@ -47,6 +57,8 @@ class TritonProcess:
     ports: list[int]
     load: tuple[str, ...]
     process: subprocess.Popen[bytes] | None = None
+    arguments: tuple[str, ...] = ()
+    log_file: Path = Path("/dev/null")
 
     @property
     def grpc_url(self) -> str:
@@ -58,15 +70,29 @@ class TritonProcess:
         names = ("--http-port", "--grpc-port", "--metrics-port")
         options = [part for name, port in zip(names, self.ports, strict=True) for part in (name, str(port))]
         models = [part for name in self.load for part in ("--load", name)]
-        self.process = subprocess.Popen(
-            [TRITON_PYTHON, "-m", "server", "--repository", self.repository, *options, *models], cwd=ROOT
-        )
+        command = [TRITON_PYTHON, "-m", "server", "--repository", self.repository, *options, *models, *self.arguments]
+        self.log_file = self.repository.parent / f"{self.repository.name}.log"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         wait_until(self.is_ready, 60, "Triton ready")
+
+    def log(self) -> str:
+        """What the launcher has shown so far."""
+        return self.log_file.read_text(errors="replace")
+
+    def wait_for_log(self, words: str) -> None:
+        """Wait until a line with `words` is there."""
+        wait_until(lambda: words in self.log(), 10, f"{words!r} in Triton's log")
+
+    def pids(self) -> set[int]:
+        """Process ids of tritonserver and its stubs."""
+        assert self.process is not None
+        return set(descendants(self.process.pid))
 
     def is_ready(self) -> bool:
         """Whether Triton answers ready; fails when the process has ended."""
         assert self.process is not None
-        assert self.process.poll() is None, "Triton ended while starting"
+        assert self.process.poll() is None, f"Triton ended while starting: {self.log()}"
         try:
             return httpx2.get(f"http://127.0.0.1:{self.ports[0]}/v2/health/ready", timeout=1).status_code == 200
         except httpx2.TransportError:
