@@ -65,7 +65,11 @@ def write_network(folder: Path, network: nn.Module, task: Task, precision: str) 
         save_for_hf(
             network,
             str(folder),
-            model_config={"label_names": [info.key for info in task.classes]},
+            model_config={
+                "label_names": [info.key for info in task.classes],
+                # timm would pass on the tag and licence of the weights it offers for this architecture
+                "pretrained_cfg": {"tag": task.task, "license": None},
+            },
             safe_serialization=True,
             data_config={key: pretrained_cfg[key] for key in data_keys},
         )

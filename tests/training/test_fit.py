@@ -39,6 +39,7 @@ def test_timm_alone_reproduces_the_stored_test_logits(member: Path, photos: Path
 def test_pretrained_cfg_states_the_whole_transform(member: Path) -> None:
     stored = json.loads((member / "config.json").read_text())["pretrained_cfg"]
     assert stored["input_size"] == [3, 32, 32]
+    assert (stored["tag"], stored["license"]) == ("cassava", None)
     assert (stored["interpolation"], stored["crop_pct"], stored["crop_mode"]) == ("bilinear", 0.9, "center")
     assert len(stored["mean"]) == len(stored["std"]) == 3
     photo = Image.effect_noise((70, 50), 60).convert("RGB")
