@@ -52,13 +52,13 @@ def release(given: argparse.Namespace) -> None:
 
 def seeded(given: argparse.Namespace) -> None:
     """Write seeded members of the production pair."""
+    from export import production
     from export.members import read_json
-    from export.production import PRODUCTION_PAIR
     from export.seeded import write_seeded_member
 
     photos = sample_photos(given.photos, 16)
     count = len(read_json(given.classes)["classes"])
-    for name, architecture in PRODUCTION_PAIR.items():
+    for name, architecture in production.PRODUCTION_PAIR.items():
         say(f"{name}: seeded {architecture}, statistics from {len(photos)} photos")
         write_seeded_member(given.out / name, architecture, given.classes, count, photos)
 

@@ -106,6 +106,14 @@ class TritonProcess:
             self.process = None
 
 
+def launch(repository: Path, *arguments: str, ports: list[int] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the launcher to its end, which these tests expect soon."""
+    http, grpc, metrics = ports or free_ports(3)
+    command = [TRITON_PYTHON, "-m", "server", "--repository", repository, "--http-port", str(http)]
+    command += ["--grpc-port", str(grpc), "--metrics-port", str(metrics), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
 @dataclass
 class GatewayProcess:
     """A gateway in its own process, on a port that the system chose."""

@@ -1,0 +1,240 @@
+"""`python -m export release`: what it writes, what it refuses, and that a real Triton serves it with torch's answers."""
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import timm
+import torch
+import tritonclient.grpc as grpc
+from google.protobuf import text_format
+from pictures import encoded, textured
+from PIL import Image
+from processes import TritonProcess, free_ports
+from timm.data import create_transform, resolve_model_data_config
+from triton_client import infer
+from tritonclient.grpc import model_config_pb2 as pb
+
+from export.__main__ import main
+from export.averaging import averaging_model
+from export.thresholds import prediction_set_probability
+
+
+def release(trained: Path, repository: Path, *flags: str, names: tuple[str, ...] = ("small_cnn", "small_vit")) -> int:
+    """Run the command; returns its exit code."""
+    folders = [str(trained / name) for name in names]
+    return main(["release", "--members", *folders, "--repository", str(repository), "--check-photos", "2", *flags])
+
+
+@pytest.fixture(scope="module")
+def repository(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with releases 1 and 2, the second with weights stored as float16."""
+    folder = tmp_path_factory.mktemp("exported") / "repository"
+    assert release(trained, folder) == 0
+    assert release(trained, folder, "--float16-weights") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(repository: Path) -> Iterator[grpc.InferenceServerClient]:
+    """A real Triton on both releases."""
+    triton = TritonProcess(repository, free_ports(3), load=("leaf_ensemble_1", "leaf_ensemble_2"))
+    triton.start()
+    with grpc.InferenceServerClient(triton.grpc_url) as connection:
+        yield connection
+    triton.stop()
+
+
+def parameters(repository: Path, number: int) -> dict[str, object]:
+    """What a client reads from an ensemble."""
+    text = (repository / f"leaf_ensemble_{number}" / "config.pbtxt").read_text(encoding="utf-8")
+    config = text_format.Parse(text, pb.ModelConfig())
+    return {key: json.loads(value.string_value) for key, value in config.parameters.items()}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_triton_answers_what_torch_answers(client: grpc.InferenceServerClient, trained: Path, number: int) -> None:
+    photo = encoded(textured(300, 200))
+    names = ["small_cnn", "small_vit"]
+    served = infer(client, f"leaf_ensemble_{number}", photo, ["probabilities", *(f"answer_{n}" for n in names)])
+    for name in names:
+        network = timm.create_model(f"local-dir:{trained / name}", pretrained=True).eval()
+        view = create_transform(**resolve_model_data_config(network))(Image.open(io.BytesIO(photo)))
+        with torch.inference_mode():
+            expected = network(view[None]).softmax(1)[0].numpy()
+        assert np.abs(served[f"answer_{name}"] - expected).max() < 0.01
+    mean = (served["answer_small_cnn"] + served["answer_small_vit"]) / 2
+    assert np.abs(served["probabilities"] - mean).max() < 1e-6
+
+
+def test_a_release_says_what_a_client_must_know(repository: Path) -> None:
+    facts = parameters(repository, 2)
+    assert facts["release"] == 2
+    assert facts["task"] == "cassava"
+    assert [c["names"]["en"] for c in facts["classes"]][0] == "Cassava Bacterial Blight"
+    assert facts["members"][0] == {
+        "name": "small_cnn",
+        "architecture": "test_efficientnet",
+        "output": "answer_small_cnn",
+    }
+    assert facts["weights"] == [0.5, 0.5]
+    assert facts["thresholds"]["coverage"] == 0.9
+    assert 0 < facts["thresholds"]["prediction_set_probability"] < 1
+    assert facts["metrics"]["test_photos"] == 40
+
+
+def test_releases_share_steps_and_pin_their_own_versions(repository: Path) -> None:
+    for step in ("preprocess", "small_cnn", "small_vit", "average"):
+        assert {p.name for p in (repository / step).iterdir() if p.is_dir()} >= {"1", "2"}
+    text = (repository / "leaf_ensemble_2/config.pbtxt").read_text(encoding="utf-8")
+    steps = text_format.Parse(text, pb.ModelConfig()).ensemble_scheduling.step
+    assert {step.model_version for step in steps} == {2}
+
+
+def test_float16_halves_the_file(repository: Path) -> None:
+    full, half = ((repository / "small_cnn" / n / "model.onnx").stat().st_size for n in "12")
+    assert half < 0.7 * full
+
+
+def test_nothing_is_left_aside(repository: Path) -> None:
+    assert not list(repository.rglob(".*release*"))
+    assert not list(repository.rglob("*.new"))
+
+
+def copied(trained: Path, tmp_path: Path) -> Path:
+    """The members, to be spoiled."""
+    return shutil.copytree(trained, tmp_path / "members")
+
+
+def change_json(file: Path, **values: object) -> None:
+    """Replace keys of a JSON object."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def change_view(folder: Path, **values: object) -> None:
+    """Replace keys of a member's pretrained_cfg."""
+    cfg = json.loads((folder / "config.json").read_text())["pretrained_cfg"]
+    change_json(folder / "config.json", pretrained_cfg=cfg | values)
+
+
+SPOILED = {
+    "no weights": (lambda m: (m / "small_cnn/model.safetensors").unlink(), "model.safetensors is missing"),
+    "no config": (lambda m: (m / "small_cnn/config.json").unlink(), "not a trained-model folder"),
+    "config is no JSON": (lambda m: (m / "small_cnn/config.json").write_text("{"), "is not JSON"),
+    "config is a list": (lambda m: (m / "small_cnn/config.json").write_text("[]"), "must hold a JSON object"),
+    "class count": (
+        lambda m: change_json(m / "small_cnn/config.json", num_classes=4),
+        "4 classes, classes.json lists 5",
+    ),
+    "unknown architecture": (
+        lambda m: change_json(m / "small_cnn/config.json", architecture="no_net"),
+        "cannot load no_net",
+    ),
+    "grey input": (lambda m: change_view(m / "small_cnn", input_size=[1, 96, 96]), "takes 1 channels"),
+    "crop mode": (lambda m: change_view(m / "small_cnn", crop_mode="border"), "crop_mode 'border' cannot be served"),
+    "interpolation": (lambda m: change_view(m / "small_cnn", interpolation="random"), "'random' cannot be served"),
+    "oblong centre crop": (lambda m: change_view(m / "small_vit", input_size=[3, 64, 96]), "needs crop_mode 'squash'"),
+    "other order": (
+        lambda m: change_json(
+            m / "small_vit/classes.json",
+            classes=json.loads((m / "small_vit/classes.json").read_text())["classes"][::-1],
+        ),
+        "differ in classes or their order",
+    ),
+    "other split": (
+        lambda m: np.savez(m / "small_vit/test.npz", **other_split(m / "small_vit/test.npz")),
+        "split differently",
+    ),
+}
+
+
+def other_split(file: Path) -> dict[str, np.ndarray]:
+    """Stored predictions under another split's hash."""
+    with np.load(file) as arrays:
+        return {**arrays, "split_hash": np.array("other")}
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILED.values(), ids=SPOILED.keys())
+def test_unusable_members_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: object, message: str
+) -> None:
+    members = copied(trained, tmp_path)
+    spoil(members)
+    assert release(members, tmp_path / "repository") == 1
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / "repository").glob("leaf_ensemble_*"))
+
+
+def test_names_that_cannot_be_steps_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = copied(trained, tmp_path)
+    (members / "small_cnn").rename(members / "Small-CNN")
+    assert release(members, tmp_path / "repository", names=("Small-CNN",)) == 1
+    assert "lower_snake_case" in capsys.readouterr().err
+    assert release(members, tmp_path / "repository", names=("small_vit", "small_vit")) == 1
+    assert "share a name" in capsys.readouterr().err
+
+
+def test_another_configuration_under_the_same_name_is_refused(
+    trained: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {p: p.read_bytes() for p in repository.rglob("*") if p.is_file()}
+    members = copied(trained, tmp_path)
+    change_view(members / "small_vit", input_size=[3, 96, 96])
+    assert release(members, repository) == 1
+    assert "differs from what this release needs" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in repository.rglob("*") if p.is_file()} == before
+
+
+def test_a_photo_folder_without_photos_is_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert release(trained, tmp_path / "repository", "--photos", str(tmp_path)) == 1
+    assert "holds no photo" in capsys.readouterr().err
+
+
+def test_members_without_evaluation_promise_nothing(trained: Path, tmp_path: Path) -> None:
+    members = copied(trained, tmp_path)
+    for file in members.rglob("*.npz"):
+        file.unlink()
+    (tmp_path / "photos").mkdir()
+    textured(80, 80).save(tmp_path / "photos" / "one.png")
+    assert release(members, tmp_path / "repository", "--photos", str(tmp_path / "photos")) == 0
+    facts = parameters(tmp_path / "repository", 1)
+    assert facts["thresholds"] == {"coverage": None, "prediction_set_probability": None}
+    assert facts["metrics"] == {}
+
+
+def test_the_averaging_step_weighs() -> None:
+    model = averaging_model({"a": "answer_a", "b": "answer_b"}, "mean", [3.0, 1.0], 2)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    a, b = np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)
+    mean, answer_a, answer_b = session.run(["mean", "answer_a", "answer_b"], {"a": a, "b": b})
+    assert np.allclose(mean, 0.75 * a + 0.25 * b)
+    assert (answer_a == a).all()
+    assert (answer_b == b).all()
+    onnx.checker.check_model(model)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
+def test_prediction_sets_hold_the_truth_as_often_as_promised(coverage: float) -> None:
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(200):
+        labels = rng.integers(0, 5, 400)
+        logits = rng.normal(size=(400, 5)) + 1.5 * np.eye(5)[labels]
+        probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        threshold = prediction_set_probability(probabilities[:200], labels[:200], coverage)
+        held.append((probabilities[200:][np.arange(200), labels[200:]] >= threshold).mean())
+    assert coverage - 0.01 < np.mean(held) < coverage + 0.02
+
+
+def test_too_few_photos_exclude_no_class() -> None:
+    assert prediction_set_probability(np.array([[0.6, 0.4]]), np.array([0]), 0.9) == 0.0
