@@ -41,11 +41,12 @@ export: install-dev ## trained members to the next release: MEMBERS="folder fold
 	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(EXPORT_FLAGS)
 
 FULLSIZE := build/fullsize
+CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,vit_base_384=int8)
 fullsize: install-dev ## the real pair at full size into build/fullsize (MEMBERS=folders, else seeded weights; PHOTOS=folder)
 	rm -rf $(FULLSIZE)/model_repository
 	$(if $(MEMBERS),,$(DEV) -m export seeded --out $(FULLSIZE)/members --classes training/tasks/cassava.json $(if $(PHOTOS),--photos "$(PHOTOS)"))
 	$(DEV) -m export release --members $(or $(MEMBERS),$(FULLSIZE)/members/efficientnet_b4 $(FULLSIZE)/members/vit_base_384) \
-	    --repository $(FULLSIZE)/model_repository --cpu-precision bfloat16 $(if $(PHOTOS),--photos "$(PHOTOS)")
+	    --repository $(FULLSIZE)/model_repository --cpu-precision $(CPU_PRECISION) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 .PHONY: demo-release configurations
 demo-release: install-dev ## write the demo's release anew from demo/members

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -25,24 +26,45 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def stack(repository: Path) -> Iterator[int]:
+def stack(repository: Path, precision: str) -> Iterator[int]:
     """Triton and the gateway on a repository; yields the gateway's port."""
     gateway, http_port, grpc, metrics = free_ports(4)
     command = [str(ENVIRONMENTS / "gateway/bin/python"), "-m", "deploy.local", "--repository", str(repository)]
     command += ["--triton-python", str(ENVIRONMENTS / "triton/bin/python"), "--gateway-port", str(gateway)]
     command += ["--http-port", str(http_port), "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
-    env = {**os.environ, "GATEWAY_LOG_LEVEL": "warning", **deadlines(60)}
+    command += ["--precision", precision]
+    env = {**os.environ, "GATEWAY_LOG_LEVEL": "warning", **patience(60)}
     with _running(command, env, gateway):
         yield gateway
 
 
-def deadlines(seconds: float) -> dict[str, str]:
+def patience(seconds: float) -> dict[str, str]:
     """Gateway settings that let a slow machine finish: throughput is measured here, not patience."""
     return {
         "GATEWAY_QUEUE_TIMEOUT_S": str(seconds),
         "GATEWAY_INFER_TIMEOUT_S": str(seconds + 1),
         "GATEWAY_REQUEST_DEADLINE_S": str(seconds + 2),
+        # no probe inference while another system is measured
+        "GATEWAY_PROBE_INTERVAL_S": "3600",
+        "GATEWAY_PROBE_MAX_AGE_S": "7200",
     }
+
+
+def bare_engines(repository: Path, precision: str, seconds: float) -> dict[str, float]:
+    """Photos per second of the engines alone, by way of using the cores (`python -m server.limits`)."""
+    command = [
+        str(ENVIRONMENTS / "triton/bin/python"),
+        "-m",
+        "server.limits",
+        "--repository",
+        str(repository.resolve()),
+    ]
+    env = {**os.environ, "LEAF_CPU_PRECISION": precision}
+    result = subprocess.run(
+        [*command, "--seconds", str(seconds)], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+    rates: dict[str, float] = json.loads(result.stdout)
+    return rates
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--http-port", type=int, default=8000, help="Triton's, default %(default)s")
     parser.add_argument("--grpc-port", type=int, default=8001, help="Triton's, default %(default)s")
     parser.add_argument("--metrics-port", type=int, default=8002, help="Triton's, default %(default)s")
+    parser.add_argument("--precision", default="configured", help="of the CPU engine, see `python -m server --help`")
     parser.add_argument("--triton-python", default=sys.executable, help="interpreter of Triton's environment")
     parser.add_argument("--gateway-python", default=sys.executable, help="interpreter of the gateway's environment")
     return parser.parse_args(arguments)
@@ -32,7 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def start(given: argparse.Namespace) -> dict[str, subprocess.Popen[bytes]]:
     """Both processes, by name; each in its own session, so that Ctrl-C reaches them through us, in order."""
     triton = [given.triton_python, "-m", "server", "--repository", str(given.repository.resolve())]
-    for flag in ("http_port", "grpc_port", "metrics_port"):
+    for flag in ("http_port", "grpc_port", "metrics_port", "precision"):
         triton += [f"--{flag.replace('_', '-')}", str(getattr(given, flag))]
     gateway_env = {
         **os.environ,

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from export.errors import ExportError
 
@@ -33,7 +33,51 @@ def sample_photos(folder: Path | None, count: int) -> list[Image.Image]:
         raise ExportError(
             f"{folder} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}): give another --photos folder."
         )
-    return [Image.open(file).convert("RGB") for file in files]
+    return [read_photo(file) for file in files]
+
+
+def read_photo(file: Path) -> Image.Image:
+    """One photo, upright.
+
+    Raises:
+        ExportError: it cannot be decoded.
+    """
+    try:
+        with Image.open(file) as picture:
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except OSError as error:
+        raise ExportError(f"{file} cannot be decoded ({error}): remove it or give another --photos folder.") from error
+
+
+def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str, str]]:
+    """`bfloat16 vit_base_384=int8` to the precision of all members and of single ones.
+
+    Raises:
+        ExportError: an unknown precision or member.
+    """
+    from export.release import CPU_PRECISIONS
+
+    whole, single = "float32", {}
+    for word in words:
+        name, equals, precision = word.rpartition("=")
+        if precision not in CPU_PRECISIONS or (equals and name not in members):
+            raise ExportError(
+                f"--cpu-precision {word}: say one of {', '.join(CPU_PRECISIONS)}, or MEMBER=PRECISION with a member of "
+                f"this release ({', '.join(members)})."
+            )
+        if equals:
+            single[name] = precision
+        else:
+            whole = precision
+    return whole, single
+
+
+def share(text: str) -> float:
+    """An argument strictly between 0 and 1."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 def release(given: argparse.Namespace) -> None:
@@ -43,7 +87,8 @@ def release(given: argparse.Namespace) -> None:
 
     start = time.monotonic()
     members = [read_member(folder.resolve()) for folder in given.members]
-    options = ReleaseOptions(given.cpu_precision, given.float16_weights, given.coverage)
+    precision, precision_of = cpu_precisions(given.cpu_precision, [member.name for member in members])
+    options = ReleaseOptions(precision, precision_of, given.float16_weights, given.coverage)
     photos = sample_photos(given.photos, given.check_photos)
     number = write_release(given.repository, members, photos, options, say)
     say(f"release {number} is in {given.repository} after {time.monotonic() - start:.0f} s; serve it with:")
@@ -56,7 +101,7 @@ def seeded(given: argparse.Namespace) -> None:
     from export.members import read_json
     from export.seeded import write_seeded_member
 
-    photos = sample_photos(given.photos, 16)
+    photos = sample_photos(given.photos, 32)
     count = len(read_json(given.classes)["classes"])
     for name, architecture in production.PRODUCTION_PAIR.items():
         say(f"{name}: seeded {architecture}, statistics from {len(photos)} photos")
@@ -67,10 +112,10 @@ def configurations(given: argparse.Namespace) -> None:
     """Write the production pair's configurations without weights."""
     from export.configuration import PREPROCESS
     from export.production import production_members
-    from export.release import write_preprocessing, write_steps
+    from export.steps import write_preprocessing, write_steps
 
     members = production_members(given.classes)
-    write_steps(given.repository, members, given.cpu_precision)
+    write_steps(given.repository, members)
     write_preprocessing(given.repository / PREPROCESS / "1", members)
 
 
@@ -89,10 +134,14 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
     command.add_argument(
-        "--cpu-precision", choices=("float32", "bfloat16"), default="float32", help="default %(default)s"
+        "--cpu-precision",
+        nargs="+",
+        default=[],
+        metavar="PRECISION",
+        help="on machines without a GPU: float32 (default), bfloat16 or int8, or MEMBER=PRECISION for single members",
     )
     command.add_argument("--float16-weights", action="store_true", help="store ONNX weights as float16")
-    command.add_argument("--coverage", type=float, default=0.9, help="of prediction sets, 0 to 1 (default %(default)s)")
+    command.add_argument("--coverage", type=share, default=0.9, help="of prediction sets, 0 to 1 (default %(default)s)")
     command.set_defaults(run=release)
 
     command = commands.add_parser("seeded", help="full-size members with seeded weights, to try the path")
@@ -106,9 +155,6 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("configurations", help="the production pair's configurations, without weights")
     command.add_argument("--repository", type=Path, required=True, help="folder to write into")
     command.add_argument("--classes", type=Path, required=True, help="classes.json of a task")
-    command.add_argument(
-        "--cpu-precision", choices=("float32", "bfloat16"), default="bfloat16", help="default %(default)s"
-    )
     command.set_defaults(run=configurations)
     return top
 

@@ -5,11 +5,13 @@ Tensor names say what they hold and are the same along every step of the ensembl
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
+from export.errors import ReleaseFactsError
 from export.members import Member
 
 MAX_BATCH_SIZE = 16
@@ -27,9 +29,9 @@ WARMUP_PHOTO = "leaf.jpg"
 PARAMETERS_LIMIT_BYTES = 64 * 1024
 
 
-def preprocess_step(members: list[Member], warmup_bytes: int) -> pb.ModelConfig:
+def preprocess_step(members: list[Member], warmup_bytes: int, name: str = PREPROCESS) -> pb.ModelConfig:
     """DALI: image file in, one view per member out."""
-    config = _step(PREPROCESS, backend="dali")
+    config = _step(name, backend="dali")
     config.input.add(name=ENCODED_IMAGE, data_type=pb.TYPE_UINT8, dims=[-1], allow_ragged_batch=True)
     for member in members:
         config.output.add(name=member.pixels, data_type=pb.TYPE_FP32, dims=[3, member.view.height, member.view.width])
@@ -41,22 +43,21 @@ def preprocess_step(members: list[Member], warmup_bytes: int) -> pb.ModelConfig:
     return config
 
 
-def member_step(member: Member, cpu_precision: str) -> pb.ModelConfig:
-    """A member's engine: a TensorRT plan on a GPU host; without one, its ONNX file in `cpu_precision`."""
+def member_step(member: Member) -> pb.ModelConfig:
+    """A member's engine: a TensorRT plan on a GPU host; without one, the stand-in runs the ONNX file beside it."""
     config = _step(member.name, backend="tensorrt", platform="tensorrt_plan")
     dims = [3, member.view.height, member.view.width]
     config.input.add(name=member.pixels, data_type=pb.TYPE_FP32, dims=dims)
     config.output.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[member.class_count])
     config.optimization.cuda.graphs = True
-    config.parameters["cpu_precision"].string_value = cpu_precision
     warmup = config.model_warmup.add(name="noise", batch_size=1)
     warmup.inputs[member.pixels].CopyFrom(pb.ModelWarmup.Input(data_type=pb.TYPE_FP32, dims=dims, random_data=True))
     return config
 
 
-def average_step(members: list[Member]) -> pb.ModelConfig:
+def average_step(members: list[Member], name: str = AVERAGE) -> pb.ModelConfig:
     """Weighted mean of the members' probabilities, on the CPU everywhere: the tensors are tiny."""
-    config = _step(AVERAGE, backend="onnxruntime", platform="onnxruntime_onnx")
+    config = _step(name, backend="onnxruntime", platform="onnxruntime_onnx")
     classes = members[0].class_count
     for member in members:
         config.input.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[classes])
@@ -66,13 +67,23 @@ def average_step(members: list[Member]) -> pb.ModelConfig:
     return config
 
 
-def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) -> pb.ModelConfig:
+@dataclass(frozen=True)
+class StepNames:
+    """Names of the two steps that depend on all members; numbered where a repository holds several sets of members."""
+
+    preprocess: str = PREPROCESS
+    average: str = AVERAGE
+
+
+def ensemble(
+    members: list[Member], release: int | None, facts: dict[str, Any], names: StepNames = StepNames()
+) -> pb.ModelConfig:
     """Ties the steps: `leaf_ensemble` runs the newest versions, `leaf_ensemble_<release>` pins one.
 
     `facts` is what a client must know; each value becomes a JSON string, since Triton keeps no order of its own.
 
     Raises:
-        ValueError: the facts exceed what is comfortable in a configuration (64 KB).
+        ReleaseFactsError: the facts exceed what is comfortable in a configuration (64 KB).
     """
     version = -1 if release is None else release
     config = pb.ModelConfig(
@@ -85,15 +96,17 @@ def ensemble(members: list[Member], release: int | None, facts: dict[str, Any]) 
     for name in answers(members):
         config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[classes])
     steps = config.ensemble_scheduling.step
-    _tie(steps.add(model_name=PREPROCESS, model_version=version), [ENCODED_IMAGE], [m.pixels for m in members])
+    _tie(steps.add(model_name=names.preprocess, model_version=version), [ENCODED_IMAGE], [m.pixels for m in members])
     for member in members:
         _tie(steps.add(model_name=member.name, model_version=version), [member.pixels], [member.probabilities])
-    _tie(steps.add(model_name=AVERAGE, model_version=version), [m.probabilities for m in members], answers(members))
+    _tie(
+        steps.add(model_name=names.average, model_version=version), [m.probabilities for m in members], answers(members)
+    )
     for key, value in facts.items():
         config.parameters[key].string_value = json.dumps(value, ensure_ascii=False)
     size = sum(len(parameter.string_value.encode()) for parameter in config.parameters.values())
     if size > PARAMETERS_LIMIT_BYTES:
-        raise ValueError(
+        raise ReleaseFactsError(
             f"The release's facts take {size} bytes, more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice."
         )
     return config

@@ -4,7 +4,8 @@ ExportError
 ├── MemberError          a trained-model folder is incomplete, unreadable or of an unsupported kind
 ├── MembersDisagreeError members of one release differ in classes or split
 ├── ParityError          a converted network answers differently from the trained one
-└── StepConflictError    the repository holds a step of the same name with another configuration
+├── StepConflictError    the repository holds a step of the same name with another configuration
+└── ReleaseFactsError    what a client must know does not fit into the ensemble's configuration
 """
 
 
@@ -26,3 +27,7 @@ class ParityError(ExportError):
 
 class StepConflictError(ExportError):
     """A step's configuration belongs to all its versions and must not change."""
+
+
+class ReleaseFactsError(ExportError):
+    """Names and advice are too long for a Triton configuration."""

@@ -4,6 +4,7 @@ import math
 import random
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 
@@ -29,7 +30,19 @@ def draw_leaf(seed: int, width: int = 800, height: int = 600) -> Image.Image:
         r = rng.uniform(3, 16)
         spot = (rng.randint(120, 230), rng.randint(110, 200), rng.randint(20, 90))
         draw.ellipse([x - r, y - r, x + r, y + r], fill=spot)
-    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.5)))
+    blurred = np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 1.5))), float)
+    lit = blurred * _texture(seed, width, height) * rng.uniform(0.7, 1.2)
+    return Image.fromarray(lit.clip(0, 255).astype(np.uint8))
+
+
+def _texture(seed: int, width: int, height: int) -> NDArray[np.float64]:
+    """Light and dark at every scale, as in any photo: [height, width, 1], mean 1."""
+    rng = np.random.default_rng(seed)
+    texture = np.zeros((height, width))
+    for side in (2, 4, 8, 16, 32, 64, 128, 256):
+        coarse = Image.fromarray(rng.normal(size=(side, side)).astype(np.float32))
+        texture += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)) * rng.uniform(0.02, 0.12)
+    return np.asarray(np.exp(texture - texture.mean())[..., None])
 
 
 def _turn(steps: int) -> list[float]:

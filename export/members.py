@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from export.errors import MemberError, MembersDisagreeError
 
 STEP_NAME = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED = re.compile(r"preprocess.*|average.*|leaf_ensemble.*")
+MAX_MEMBERS = 5
 CROP_MODES = ("center", "squash")
 INTERPOLATIONS = ("bicubic", "bilinear", "lanczos", "nearest")
 
@@ -71,6 +74,11 @@ class Predictions:
     image_ids: tuple[str, ...]
     split_hash: str
 
+    def same_photos(self, other: "Predictions") -> bool:
+        """Whether both are about the same photos of the same split."""
+        mine, theirs = (self.split_hash, self.image_ids), (other.split_hash, other.image_ids)
+        return mine == theirs and np.array_equal(self.labels, other.labels)
+
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of the logits, [photos, classes]."""
         shifted = np.exp(self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True))
@@ -119,7 +127,13 @@ def read_member(folder: Path) -> Member:
     """
     if not STEP_NAME.fullmatch(folder.name):
         raise MemberError(f"{folder}: the folder's name becomes a Triton step; rename it to lower_snake_case.")
+    if RESERVED.fullmatch(folder.name):
+        raise MemberError(f"{folder}: a step of that name belongs to the ensemble itself; rename the folder.")
     config = read_json(folder / "config.json")
+    if not {"architecture", "num_classes", "pretrained_cfg"} <= config.keys():
+        raise MemberError(
+            f"{folder / 'config.json'} is not timm's: write the folder again with `python -m training fit`."
+        )
     classes = read_json(folder / "classes.json")
     if not (folder / "model.safetensors").is_file():
         raise MemberError(
@@ -149,6 +163,8 @@ def check_together(members: list[Member]) -> None:
     """
     first = members[0]
     names = [member.name for member in members]
+    if len(members) > MAX_MEMBERS:
+        raise MembersDisagreeError(f"{len(members)} members are given; an ensemble takes one to {MAX_MEMBERS}.")
     if len(set(names)) != len(names):
         raise MembersDisagreeError(f"Two members share a name ({', '.join(names)}): rename one folder.")
     for other in members[1:]:
@@ -158,7 +174,11 @@ def check_together(members: list[Member]) -> None:
             )
         for part in ("validation", "test"):
             mine, theirs = getattr(first, part), getattr(other, part)
-            if mine and theirs and (mine.split_hash, mine.image_ids) != (theirs.split_hash, theirs.image_ids):
+            if (mine is None) != (theirs is None):
+                raise MembersDisagreeError(
+                    f"Only one of {first.name} and {other.name} has {part}.npz: evaluate both on the same photos."
+                )
+            if mine is not None and not mine.same_photos(theirs):
                 raise MembersDisagreeError(
                     f"{other.name} and {first.name} were split differently, so what one calls unseen the other may have "
                     "trained on: train both with the same data and split seed."
@@ -186,10 +206,13 @@ def _read_predictions(file: Path) -> Predictions | None:
     """None where the file is missing: seeded members were never evaluated."""
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as arrays:
-        return Predictions(
-            logits=arrays["logits"].astype(np.float32),
-            labels=arrays["labels"].astype(np.int64),
-            image_ids=tuple(str(i) for i in arrays["image_ids"]),
-            split_hash=str(arrays["split_hash"]),
-        )
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return Predictions(
+                logits=arrays["logits"].astype(np.float32),
+                labels=arrays["labels"].astype(np.int64),
+                image_ids=tuple(str(i) for i in arrays["image_ids"]),
+                split_hash=str(arrays["split_hash"]),
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise MemberError(f"{file} is damaged ({error}): evaluate the member again.") from error

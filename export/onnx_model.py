@@ -72,7 +72,7 @@ def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onn
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             classifier,
-            (pixels[:2],),
+            (pixels[:1].repeat(2, 1, 1, 1),),
             dynamo=True,
             input_names=[member.pixels],
             output_names=[member.probabilities],

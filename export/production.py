@@ -1,12 +1,11 @@
 """The production pair as members without weights: what their configurations depend on, from timm's own tables."""
 
-import json
 from pathlib import Path
 
 from timm.models import get_pretrained_cfg
 
 from export.errors import MemberError
-from export.members import Member, View
+from export.members import Member, View, read_json
 
 PRODUCTION_PAIR = {"efficientnet_b4": "tf_efficientnet_b4", "vit_base_384": "vit_base_patch16_384"}
 """Step name to timm architecture."""
@@ -18,7 +17,7 @@ def production_members(classes_file: Path) -> list[Member]:
     Raises:
         MemberError: timm no longer knows the architecture.
     """
-    classes = json.loads(classes_file.read_text(encoding="utf-8"))
+    classes = read_json(classes_file)
     members = []
     for name, architecture in PRODUCTION_PAIR.items():
         cfg = get_pretrained_cfg(architecture)

@@ -27,8 +27,10 @@ def write_seeded_member(
     transform = create_transform(**resolve_model_data_config(network))
     pixels = torch.stack([transform(photo) for photo in photos])
     with torch.inference_mode():
-        _set_batch_statistics(network, pixels)
-        _spread_logits(network, pixels)
+        # on other photos than the statistics were taken from, where logits spread twenty times as far
+        half = len(pixels) // 2
+        _set_batch_statistics(network.eval(), pixels[:half])
+        _spread_logits(network, pixels[half:])
     if folder.exists():
         shutil.rmtree(folder)
     save_for_hf(network, str(folder), safe_serialization=True)
@@ -36,21 +38,14 @@ def write_seeded_member(
 
 
 def _set_batch_statistics(network: torch.nn.Module, pixels: torch.Tensor) -> None:
-    """One pass in which each BatchNorm takes its statistics from what reaches it (as LSUV does, arXiv:1511.06422).
-
-    Variances are floored at half the layer's mean: channels that hardly vary on the samples would blow up on others.
-    """
-
-    def measure(norm: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
-        norm.running_mean = mean
-        norm.running_var = variance.clamp_min(0.5 * float(variance.mean()))
-
     norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-    hooks = [norm.register_forward_pre_hook(measure) for norm in norms]
-    network.eval()(pixels)
-    for hook in hooks:
-        hook.remove()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = 1.0  # the statistics of this one batch
+    if norms:
+        network.train()
+        network(pixels)
+        network.eval()
 
 
 def _spread_logits(network: torch.nn.Module, pixels: torch.Tensor) -> None:

@@ -20,9 +20,9 @@ def parse(arguments: list[str] | None = None) -> ServerOptions:
     )
     parser.add_argument(
         "--precision",
-        choices=("configured", "float32", "bfloat16"),
+        choices=("configured", "float32", "bfloat16", "int8"),
         default="configured",
-        help="of the CPU engine (default: what each step's config.pbtxt says in cpu_precision)",
+        help="of the CPU engine (default: what each member's cpu_engine.json says)",
     )
     parser.add_argument(
         "--threads", type=int, default=0, help="threads of the CPU engine (default: one per usable core)"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from server.cores import CoreShares
 from server.engine import Engine
 
 
@@ -20,11 +21,11 @@ class OnnxModel:
     Serves the configuration of a production backend unchanged: reads input and output names from it.
     """
 
-    def __init__(self, args: dict[str, str], precision: str, threads: int, lock: Path | None) -> None:
+    def __init__(self, args: dict[str, str], precision: str, cores: int, shares: CoreShares | None) -> None:
         configuration = json.loads(args["model_config"])
         self._inputs = [tensor["name"] for tensor in configuration["input"]]
         self._outputs = [tensor["name"] for tensor in configuration["output"]]
-        self._engine = Engine(version_folder(args) / "model.onnx", precision, threads, lock)
+        self._engine = Engine(version_folder(args) / "model.onnx", precision, cores, shares)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One inference for the whole dynamic batch."""

@@ -47,9 +47,9 @@ class ServerOptions:
     load: tuple[str, ...] = ()
     """Models to load; empty: the ensemble of the newest release."""
     precision: str = "configured"
-    """`configured` (each step's own `cpu_precision`), `float32` or `bfloat16`."""
+    """`configured` (each member's own `cpu_engine.json`), `float32`, `bfloat16` or `int8`."""
     threads: int = 0
-    """Threads of the CPU engine; 0: one per core that this process may use."""
+    """Cores of the CPU engine; 0: all that this process may use."""
     start_timeout_s: float = 120.0
     """Seconds until every model must be ready."""
     verbose: bool = False
@@ -203,7 +203,7 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
         env = environment.triton_environment(installation) | {
             "LEAF_CPU_PRECISION": options.precision,
             "LEAF_CPU_THREADS": str(options.threads),
-            "LEAF_ENGINE_LOCK": str(workspace / "engine.lock"),
+            "LEAF_SHARES": str(workspace),
         }
         stopping = False
         triton = Triton(command(binary, backends, options, models), env, options.verbose)

@@ -8,9 +8,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export import averaging, configuration
+from export.facts import release_facts
 from export.members import Member
 from export.production import production_members
-from export.release import release_facts
 
 ROOT = Path(__file__).parents[1]
 CLASSES = ROOT / "training" / "tasks" / "cassava.json"

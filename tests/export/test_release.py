@@ -77,7 +77,7 @@ def test_a_release_says_what_a_client_must_know(repository: Path) -> None:
     facts = parameters(repository, 2)
     assert facts["release"] == 2
     assert facts["task"] == "cassava"
-    assert [c["names"]["en"] for c in facts["classes"]][0] == "Cassava Bacterial Blight"
+    assert facts["classes"][0]["names"]["en"] == "Cassava Bacterial Blight"
     assert facts["members"][0] == {
         "name": "small_cnn",
         "architecture": "test_efficientnet",

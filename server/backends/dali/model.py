@@ -11,7 +11,7 @@ import triton_python_backend_utils as pb_utils
 sys.path.insert(0, os.environ["LEAF_ROOT"])  # the stub ignores PYTHONPATH
 
 from server.batches import version_folder
-from server.engine import usable_cores
+from server.cores import usable_cores
 from server.preprocessing import Preprocessor
 
 

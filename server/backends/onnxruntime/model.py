@@ -14,7 +14,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Compile this version's network."""
-        self._model = OnnxModel(args, "float32", threads=1, lock=None)
+        self._model = OnnxModel(args, "float32", cores=1, shares=None)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One inference for the dynamic batch."""

@@ -1,6 +1,5 @@
 """Stand-in for Triton's `tensorrt` backend: runs the `model.onnx` beside which the plan lies on a GPU host."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -8,21 +7,19 @@ from typing import Any
 
 sys.path.insert(0, os.environ["LEAF_ROOT"])  # the stub ignores PYTHONPATH
 
-from server.batches import OnnxModel
-from server.engine import usable_cores
+from server.batches import OnnxModel, version_folder
+from server.cores import CoreShares
+from server.members import engine_cores, engine_precision
 
 
 class TritonPythonModel:
-    """One instance of a member: all cores, one member at a time."""
+    """One instance of a member; shares the cores with the other members."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Compile this version's network; the step's `cpu_precision` parameter decides unless the launcher was told."""
-        parameters = json.loads(args["model_config"]).get("parameters", {})
-        precision = os.environ["LEAF_CPU_PRECISION"]
-        if precision == "configured":
-            precision = parameters.get("cpu_precision", {}).get("string_value", "float32")
-        threads = int(os.environ["LEAF_CPU_THREADS"]) or usable_cores()
-        self._model = OnnxModel(args, precision, threads, Path(os.environ["LEAF_ENGINE_LOCK"]))
+        """Compile this version's network in the precision that its release asks for, unless the launcher was told."""
+        cores = engine_cores()
+        shares = CoreShares(Path(os.environ["LEAF_SHARES"]), cores)
+        self._model = OnnxModel(args, engine_precision(version_folder(args)), cores, shares)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One inference for the dynamic batch."""

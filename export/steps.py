@@ -1,0 +1,85 @@
+"""Writes the steps of an ensemble into a model repository: configurations, warm-up picture, preprocessing.
+
+A step's configuration belongs to all its versions, so one that differs from what is there is never overwritten.
+"""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from export import configuration
+from export.configuration import StepNames
+from export.errors import StepConflictError
+from export.members import Member
+
+PIPELINE = Path(__file__).parent / "pipeline" / "dali.py"
+WARMUP_PHOTO = Path(__file__).parent / "pipeline" / "leaf.jpg"
+"""Drawn by `draw_leaf`; kept as a file, because its length is part of a configuration that must not change."""
+
+
+def write_steps(repository: Path, members: list[Member]) -> StepNames:
+    """Write what the steps need besides versions; weights are not needed.
+
+    The steps that depend on all members get a free number where the repository holds those of other members
+    (`average_2`); the readable `leaf_ensemble` stays the one of the first members.
+
+    Raises:
+        StepConflictError: a member's name is taken by another configuration; nothing was written.
+    """
+    member_steps = [configuration.member_step(member) for member in members]
+    for config in member_steps:
+        if _taken(repository, config):
+            raise StepConflictError(
+                f"{repository / config.name / 'config.pbtxt'} differs from what this release needs (shape, types, outputs "
+                "or batch size). Other releases share it, so it stays: rename the member's folder to a new step name."
+            )
+    photo_bytes = WARMUP_PHOTO.stat().st_size
+    preprocess = configuration.preprocess_step(members, photo_bytes)
+    preprocess.name = _free_name(repository, preprocess)
+    average = configuration.average_step(members)
+    average.name = _free_name(repository, average)
+    names = StepNames(preprocess.name, average.name)
+    original = configuration.ensemble(members, None, {}, names)
+    written = [*member_steps, preprocess, average]
+    if not _taken(repository, original):
+        written.append(original)
+    for config in written:
+        write(repository / config.name / "config.pbtxt", configuration.to_text(config).encode())
+    write(repository / names.preprocess / "warmup" / configuration.WARMUP_PHOTO, WARMUP_PHOTO.read_bytes())
+    return names
+
+
+def write_preprocessing(folder: Path, members: list[Member]) -> None:
+    """The DALI pipeline and the views it produces, into a version folder of the preprocessing step."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PIPELINE, folder / "dali.py")
+    views = [{"output": member.pixels, **asdict(member.view)} for member in members]
+    (folder / "preprocessing.json").write_text(json.dumps(views, indent=1) + "\n")
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file so that it is there complete or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.new")
+    aside.write_bytes(content)
+    aside.replace(file)
+
+
+def _taken(repository: Path, config: ModelConfig) -> bool:
+    """Whether another configuration lies under this one's name."""
+    file = repository / config.name / "config.pbtxt"
+    return file.is_file() and bool(configuration.from_text(file.read_text(encoding="utf-8")) != config)
+
+
+def _free_name(repository: Path, config: ModelConfig) -> str:
+    """The configuration's name, numbered until nothing else has it."""
+    base, number = config.name, 1
+    candidate = ModelConfig()
+    candidate.CopyFrom(config)
+    while _taken(repository, candidate):
+        number += 1
+        candidate.name = f"{base}_{number}"
+    return str(candidate.name)
