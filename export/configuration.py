@@ -46,6 +46,7 @@ def preprocess_step(members: list[Member], warmup_bytes: int, name: str = PREPRO
 def member_step(member: Member) -> pb.ModelConfig:
     """A member's engine: a TensorRT plan on a GPU host; without one, the stand-in runs the ONNX file beside it."""
     config = _step(member.name, backend="tensorrt", platform="tensorrt_plan")
+    config.instance_group[0].count = 2  # one computes while the other's batch is gathered or answered
     dims = [3, member.view.height, member.view.width]
     config.input.add(name=member.pixels, data_type=pb.TYPE_FP32, dims=dims)
     config.output.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[member.class_count])

@@ -19,6 +19,8 @@ from gateway.triton import Triton
 log = structlog.get_logger()
 
 _PROBE_SIDE = 64
+_LOOK_INTERVAL_S = 0.5
+"""Between two looks whether a probe is due; also how soon a failed probe is repeated."""
 
 
 class Readiness:
@@ -61,7 +63,7 @@ class Readiness:
                 log.warning("probe failed", detail=problem.detail)
             except Exception:
                 log.exception("probe is defective")
-            await asyncio.sleep(self._interval_s / 4)
+            await asyncio.sleep(min(self._interval_s / 4, _LOOK_INTERVAL_S))
 
     def _answered_within(self, release: Release, seconds: float) -> bool:
         return release.ensemble == self._answered_by and time.monotonic() - self._answered_at < seconds

@@ -23,8 +23,10 @@ class Settings(BaseSettings):
     poll_interval_s: float = Field(
         default=1.0, gt=0, description="Seconds between two looks at Triton's repository index."
     )
-    probe_interval_s: float = Field(default=2.0, gt=0, description="Seconds without an answer before one is probed.")
-    probe_max_age_s: float = Field(default=6.0, gt=0, description="Readiness needs an answer this recent, seconds.")
+    probe_interval_s: float = Field(
+        default=10.0, gt=0, description="Seconds without an answer before one is probed; each probe costs an inference."
+    )
+    probe_max_age_s: float = Field(default=25.0, gt=0, description="Readiness needs an answer this recent, seconds.")
 
     receive_timeout_s: float = Field(default=30.0, gt=0, description="Seconds a client may take to send its upload.")
     queue_timeout_s: float = Field(default=3.0, gt=0, description="Seconds a request may wait in a queue of Triton.")

@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from server.cores import CoreShares
-from server.engine import Engine
+from server.engine import Arrays, Engine
 
 
 class OnnxModel:
@@ -28,22 +28,22 @@ class OnnxModel:
         self._engine = Engine(version_folder(args) / "model.onnx", precision, cores, shares)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """One inference for the whole dynamic batch."""
-        gathered = {
-            name: [pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests]
-            for name in self._inputs
-        }
-        results = self._engine(
-            {name: np.concatenate(parts) if len(parts) > 1 else parts[0] for name, parts in gathered.items()}
+        """The rows of all requests of the dynamic batch together, then each request its own answers."""
+        rows: list[Arrays] = []
+        ends = []
+        for request in requests:
+            arrays = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs}
+            count = len(arrays[self._inputs[0]])
+            rows += [{name: array[row : row + 1] for name, array in arrays.items()} for row in range(count)]
+            ends.append(len(rows))
+        answers = self._engine(rows)
+        starts = [0, *ends[:-1]]
+        return [self._respond(answers[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+    def _respond(self, answers: Sequence[Arrays]) -> Any:
+        return pb_utils.InferenceResponse(
+            [pb_utils.Tensor(name, np.concatenate([answer[name] for answer in answers])) for name in self._outputs]
         )
-        sizes = [len(part) for part in gathered[self._inputs[0]]]
-        ends = np.cumsum(sizes)
-        return [
-            pb_utils.InferenceResponse(
-                [pb_utils.Tensor(name, np.ascontiguousarray(results[name][end - size : end])) for name in self._outputs]
-            )
-            for size, end in zip(sizes, ends, strict=True)
-        ]
 
 
 def version_folder(args: dict[str, str]) -> Path:

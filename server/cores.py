@@ -3,10 +3,12 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 MAX_SHARES = 8
+POLL_S = 0.002
 
 
 def usable_cores() -> int:
@@ -34,9 +36,27 @@ class CoreShares:
             fcntl.flock(self._files[share], fcntl.LOCK_UN)
 
     @contextlib.contextmanager
-    def all(self) -> Iterator[None]:
-        """Wait for every share; always in the same order, so that two waiters cannot block each other."""
-        with contextlib.ExitStack() as stack:
-            for share in range(self.count):
-                stack.enter_context(self.one(share))
-            yield
+    def all(self, seconds: float) -> Iterator[bool]:
+        """Try for a while to get every share at once, holding none meanwhile; whether that succeeded."""
+        deadline = time.monotonic() + seconds
+        while not (held := self._try_all()) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        try:
+            yield held
+        finally:
+            if held:
+                self._release(self._files)
+
+    def _try_all(self) -> bool:
+        for number, file in enumerate(self._files):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._release(self._files[:number])
+                return False
+        return True
+
+    @staticmethod
+    def _release(files: list[int]) -> None:
+        for file in files:
+            fcntl.flock(file, fcntl.LOCK_UN)

@@ -7,7 +7,7 @@ all cores, which halves its latency on two.
 
 import contextlib
 import queue
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from server.quantization import ACTIVATION_GROUP, quantize_linear_layers
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 """What a precision computes in; `int8`: large linear layers in int8, all else in bfloat16."""
+PATIENCE_S = 0.1
+"""How long a lone photo waits for all cores before it takes a share: longer than a quick member's turn."""
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -39,7 +41,6 @@ class Engine:
         network = core.read_model(model)
         if precision == "int8":
             quantize_linear_layers(network)
-        self._outputs = [port.get_any_name() for port in network.outputs]
         self._shares = shares
         self._whole = _compile(core, network, precision, streams=1, threads=cores).create_infer_request()
         if shares is not None and shares.count > 1:
@@ -48,38 +49,46 @@ class Engine:
             self._narrow = [narrow.create_infer_request() for _ in range(shares.count)]
             self._workers = ThreadPoolExecutor(shares.count)
 
-    def __call__(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Infer a batch: arrays by input name in, arrays by output name out (copies)."""
+    def __call__(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+        """Infer rows, each with a batch axis of 1: arrays by input name in, arrays by output name out (copies)."""
         shares = self._shares
         if shares is None:
-            return self._infer(self._whole, inputs)
-        if shares.count == 1 or len(next(iter(inputs.values()))) < shares.count:
-            with shares.all():
-                return self._infer(self._whole, inputs)
-        return self._infer_rows(inputs, shares)
+            return self._infer_at_once(rows)
+        if shares.count == 1:
+            with shares.one(0):
+                return self._infer_at_once(rows)
+        if len(rows) < shares.count:
+            with shares.all(PATIENCE_S) as idle:
+                if idle:
+                    return self._infer_at_once(rows)
+        return self._infer_side_by_side(rows, shares)
 
-    def _infer_rows(self, inputs: Arrays, shares: CoreShares) -> dict[str, NDArray[Any]]:
-        rows = len(next(iter(inputs.values())))
+    def _infer_at_once(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+        batch = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        results = _infer(self._whole, batch)
+        return [{name: array[row : row + 1] for name, array in results.items()} for row in range(len(rows))]
+
+    def _infer_side_by_side(self, rows: Sequence[Arrays], shares: CoreShares) -> list[dict[str, NDArray[Any]]]:
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for row in range(rows):
+        for row in range(len(rows)):
             waiting.put(row)
-        results: list[dict[str, NDArray[Any]]] = [{}] * rows
+        results: list[dict[str, NDArray[Any]]] = [{} for _ in rows]
 
         def work(share: int) -> None:
             while not waiting.empty():
                 # a row is taken only once its share of the cores is there
                 with shares.one(share), contextlib.suppress(queue.Empty):
                     row = waiting.get_nowait()
-                    part = {name: array[row : row + 1] for name, array in inputs.items()}
-                    results[row] = self._infer(self._narrow[share], part)
+                    results[row] = _infer(self._narrow[share], rows[row])
 
         for done in [self._workers.submit(work, share) for share in range(shares.count)]:
             done.result()
-        return {name: np.concatenate([result[name] for result in results]) for name in self._outputs}
+        return results
 
-    def _infer(self, request: openvino.InferRequest, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        results = request.infer(dict(inputs))
-        return {name: np.array(results[name]) for name in self._outputs}
+
+def _infer(request: openvino.InferRequest, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    results = request.infer(dict(inputs), share_inputs=True)
+    return {port.get_any_name(): np.array(array) for port, array in results.items()}
 
 
 def _compile(

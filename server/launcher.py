@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -127,13 +128,15 @@ class Triton:
         return "".join(line for line in self._tail if line[:1] not in "+|")  # without the tables
 
     def stop(self) -> None:
-        """Ask Triton to drain and end; kill it when it does not."""
+        """Ask Triton to drain and end, kill it when it does not; nothing of it is left running."""
         self.process.terminate()
         try:
             self.process.wait(EXIT_TIMEOUT_S + 10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # stubs that outlived a crash
 
 
 def _die_with_parent() -> None:
@@ -205,17 +208,21 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
             "LEAF_CPU_THREADS": str(options.threads),
             "LEAF_SHARES": str(workspace),
         }
-        stopping = False
+        stopping = ready = False
         triton = Triton(command(binary, backends, options, models), env, options.verbose)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
             nonlocal stopping
             stopping = True
-            triton.process.terminate()
+            if ready:
+                triton.process.terminate()
+            else:
+                triton.process.kill()  # there is nothing to drain, and Triton may not listen while it loads
 
         with _signals_to(stop):
             try:
                 wait_until_ready(triton, options, models)
+                ready = True
                 announce(
                     f"Triton is ready: {', '.join(models)}, gRPC {HOST}:{options.grpc_port}, HTTP {HOST}:{options.http_port}, "
                     f"metrics {HOST}:{options.metrics_port}"
@@ -225,8 +232,7 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
                 if not stopping:
                     raise
             finally:
-                if triton.process.poll() is None:
-                    triton.stop()
+                triton.stop()
         if stopping:
             return 0
         raise TritonDiedError(

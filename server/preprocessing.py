@@ -1,6 +1,7 @@
 """Runs a step's own DALI pipeline on the CPU; one bad image fails alone."""
 
 import contextlib
+import functools
 import os
 import runpy
 from collections.abc import Callable, Iterator, Sequence
@@ -28,41 +29,38 @@ class Preprocessor:
             raise ValueError(
                 f"{version_folder / 'dali.py'} must mark one pipeline with @autoserialize, has {len(marked)}."
             )
-        self._define: Callable[..., Any] = marked[0]
-        self._batch_size = batch_size
-        self._threads = threads
+        self._define: Callable[[], Any] = functools.partial(
+            marked[0], device="cpu", device_id=None, batch_size=batch_size, num_threads=threads, prefetch_queue_depth=1
+        )
         self._pipeline = self._build()
 
     def _build(self) -> Any:
-        pipeline = self._define(
-            device="cpu", device_id=None, batch_size=self._batch_size, num_threads=self._threads, prefetch_queue_depth=1
-        )
+        pipeline = self._define()
         pipeline.build()
         return pipeline
 
     def __call__(self, encoded: Sequence[NDArray[np.uint8]]) -> list[Views | str]:
-        """Decode and normalise a batch of any length.
+        """Decode and normalise up to `batch_size` images.
 
         Args:
             encoded: image files as uint8 [bytes], lengths may differ, trailing zeros are ignored.
 
         Returns:
-            One entry per image, in order: a float32 [3, height, width] array per output, or why it cannot be decoded.
+            One entry per image, in order: a float32 [3, height, width] array per output, valid until the next call,
+            or why the image cannot be decoded.
         """
-        size = self._batch_size
-        return [
-            result for start in range(0, len(encoded), size) for result in self._halve(encoded[start : start + size])
-        ]
-
-    def _halve(self, encoded: Sequence[NDArray[np.uint8]]) -> list[Views | str]:
         try:
             return list(self._run(encoded))
         except RuntimeError as error:
             self._pipeline = self._build()
             if len(encoded) == 1:
                 return [_reason(error)]
-            middle = len(encoded) // 2
-            return self._halve(encoded[:middle]) + self._halve(encoded[middle:])
+        middle = len(encoded) // 2
+        # copies: the next run overwrites what this one returned
+        first = [
+            [view.copy() for view in views] if isinstance(views, list) else views for views in self(encoded[:middle])
+        ]
+        return first + self(encoded[middle:])
 
     def _run(self, encoded: Sequence[NDArray[np.uint8]]) -> list[Views]:
         self._pipeline.feed_input("encoded_image", list(encoded))

@@ -98,6 +98,11 @@ class TritonProcess:
         except httpx2.TransportError:
             return False
 
+    def restart(self) -> None:
+        """Start it anew on the same ports, after a crash too."""
+        self.stop()
+        self.start()
+
     def stop(self) -> None:
         """End it; nothing is left on its ports afterwards."""
         if self.process is not None:

@@ -32,20 +32,17 @@ def preprocess(device="mixed"):
 
 
 def view_of(photo, height, width, view):
-    """One member's view of the photo."""
+    """One member's view of the photo: only what the crop keeps is resized, with the crop's own pixel grid."""
     scaled_height, scaled_width = scaled_size(height, width, view)
-    scaled = fn.resize(
+    top, left = crop_start(scaled_height, view["height"]), crop_start(scaled_width, view["width"])
+    zoom = fn.stack(as_float(height) / as_float(scaled_height), as_float(width) / as_float(scaled_width))
+    cropped = fn.resize(
         photo,
-        size=fn.cast(fn.stack(scaled_height, scaled_width), dtype=types.FLOAT),
+        size=[view["height"], view["width"]],
+        roi_start=fn.stack(as_float(top), as_float(left)) * zoom,
+        roi_end=fn.stack(as_float(top + view["height"]), as_float(left + view["width"])) * zoom,
         interp_type=INTERPOLATION[view["interpolation"]],
         antialias=True,
-    )
-    start = fn.stack(crop_start(scaled_height, view["height"]), crop_start(scaled_width, view["width"]))
-    cropped = fn.slice(
-        scaled,
-        fn.cast(start, dtype=types.INT32),
-        [view["height"], view["width"]],
-        axis_names="HW",
     )
     return fn.crop_mirror_normalize(
         cropped,
@@ -54,6 +51,11 @@ def view_of(photo, height, width, view):
         mean=[255 * value for value in view["mean"]],
         std=[255 * value for value in view["std"]],
     )
+
+
+def as_float(node):
+    """An integer node as float32."""
+    return fn.cast(node, dtype=types.FLOAT)
 
 
 def scaled_size(height, width, view):

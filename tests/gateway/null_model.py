@@ -14,7 +14,7 @@ import triton_python_backend_utils as pb_utils
 
 MARKER = re.compile(rb"null-model:([a-z-]+)=([^;]*);")
 DEFAULT = [0.91, 0.02, 0.01, 0.03, 0.03]
-OUTPUTS = ("probabilities", "probabilities_efficientnet_b4", "probabilities_vit_base_384")
+OUTPUTS = ("probabilities", "answer_efficientnet_b4", "answer_vit_base_384")
 
 
 class TritonPythonModel:

@@ -16,7 +16,7 @@ CLASS_NAMES = {
 }
 LIMITS = {"max_bytes": 20_971_520, "max_pixels": 64 * 2**20, "min_side": 32, "max_aspect_ratio": 8}
 MEMBERS = ("efficientnet_b4", "vit_base_384")
-OUTPUTS = ("probabilities", *(f"probabilities_{member}" for member in MEMBERS))
+OUTPUTS = ("probabilities", *(f"answer_{member}" for member in MEMBERS))
 
 
 def release_parameters(number: int, **changes: object) -> dict[str, object]:
@@ -29,7 +29,7 @@ def release_parameters(number: int, **changes: object) -> dict[str, object]:
             for key, names in CLASS_NAMES.items()
         ],
         "languages": ["en", "sw"],
-        "members": [{"name": member, "output": f"probabilities_{member}"} for member in MEMBERS],
+        "members": [{"name": member, "output": f"answer_{member}"} for member in MEMBERS],
         "weights": [0.5, 0.5],
         "thresholds": {"prediction_set_probability": 0.2, "coverage": 0.95},
         "limits": LIMITS,

@@ -51,8 +51,10 @@ def client(triton: TritonProcess) -> Iterator[grpc.InferenceServerClient]:
         for config in triton.repository.glob("*/config.pbtxt"):
             if (IN_GIT / config.parent.name / "config.pbtxt").is_file():
                 shutil.copy(IN_GIT / config.parent.name / "config.pbtxt", config)
-        shutil.copy(IN_GIT / "preprocess/warmup/leaf.jpg", triton.repository / "preprocess/warmup/leaf.jpg")
-        connection.load_model(ENSEMBLE)
+        try:
+            connection.load_model(ENSEMBLE)
+        except InferenceServerException:
+            triton.restart()  # this version sometimes crashes on a warm-up that fails
         assert infer(connection, ENSEMBLE, PHOTO, ["probabilities"])["probabilities"].shape == (5,)
 
 

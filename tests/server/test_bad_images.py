@@ -12,17 +12,20 @@ from triton_client import infer
 from tritonclient.utils import InferenceServerException
 
 GOOD = encoded(textured(400, 300), "JPEG", quality=90)
+OTHER = encoded(textured(500, 350, seed=5), "JPEG", quality=90)
 TRUNCATED = GOOD[: len(GOOD) // 2]
 ENSEMBLE = "leaf_ensemble_1"
 
 
 def ask(client: grpc.InferenceServerClient, photo: bytes, times: int) -> list[str]:
-    """`ok` or the error's status, once per request."""
+    """`ok`, `another photo's answer` or the error's status, once per request."""
     answers = []
+    expected = None
     for _ in range(times):
         try:
-            infer(client, ENSEMBLE, photo, ["probabilities"])
-            answers.append("ok")
+            answer = infer(client, ENSEMBLE, photo, ["probabilities"])["probabilities"]
+            expected = answer if expected is None else expected
+            answers.append("ok" if np.allclose(answer, expected, atol=1e-5) else "another photo's answer")
         except InferenceServerException as error:
             answers.append(str(error.status()))
     return answers
@@ -33,7 +36,7 @@ def test_sixteen_good_clients_beside_four_hostile_ones(
 ) -> None:
     before = triton.pids()
     with ThreadPoolExecutor(20) as pool:
-        good = [pool.submit(ask, client, GOOD, 15) for _ in range(16)]
+        good = [pool.submit(ask, client, photo, 15) for photo in (GOOD, OTHER) for _ in range(8)]
         bad = [pool.submit(ask, client, TRUNCATED, 15) for _ in range(4)]
         assert {answer for job in good for answer in job.result()} == {"ok"}
         assert {answer for job in bad for answer in job.result()} == {"StatusCode.INVALID_ARGUMENT"}

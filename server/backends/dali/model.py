@@ -41,5 +41,10 @@ class TritonPythonModel:
             error = pb_utils.TritonError(f"cannot decode the image: {bad}", pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
         return pb_utils.InferenceResponse(
-            [pb_utils.Tensor(name, np.stack([row[i] for row in rows])) for i, name in enumerate(self._outputs)]
+            [pb_utils.Tensor(name, _together([row[i] for row in rows])) for i, name in enumerate(self._outputs)]
         )
+
+
+def _together(views: list[Any]) -> Any:
+    """Add the batch axis; a single view, the usual case, is not copied for it."""
+    return views[0][np.newaxis] if len(views) == 1 else np.stack(views)

@@ -1,0 +1,97 @@
+"""Real photos through HTTP, the gateway, Triton and DALI, against the trained members in PyTorch."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+import timm
+import torch
+from numpy.typing import NDArray
+from pictures import DATA, encoded, needs, textured
+from PIL import Image, ImageOps
+from processes import ROOT
+from timm.data import create_transform, resolve_model_data_config
+
+MEMBERS = sorted((ROOT / "demo" / "members").iterdir())
+TOLERANCE = 0.01
+
+
+def send(http: httpx2.Client, photo: bytes) -> dict[str, object]:
+    """One photo; the reply."""
+    answer = http.post("/v1/predict", content=photo)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def outside_triton(photos: list[Path]) -> NDArray[np.float32]:
+    """Averaged probabilities by timm and PyTorch alone, [photos, classes]."""
+    answers = []
+    for folder in MEMBERS:
+        network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+        transform = create_transform(**resolve_model_data_config(network))
+        with torch.inference_mode():
+            views = (transform(ImageOps.exif_transpose(Image.open(photo)).convert("RGB")) for photo in photos)
+            answers.append(np.stack([network(view[None]).softmax(1)[0].numpy() for view in views]))
+    return np.mean(answers, axis=0)
+
+
+@needs("cassava")
+def test_every_unseen_photo_gets_the_trained_members_answer(http: httpx2.Client) -> None:
+    with np.load(MEMBERS[0] / "test.npz") as stored:
+        photos = [DATA / "cassava" / "train_images" / str(name) for name in stored["image_ids"]]
+    expected = outside_triton(photos)
+    replies = [send(http, photo.read_bytes()) for photo in photos]
+    served = np.array([list(reply["probabilities"].values()) for reply in replies])
+    assert np.abs(served - expected).max() <= TOLERANCE
+    classes = np.array([reply["predicted_class_id"] for reply in replies])
+    top = np.sort(expected, axis=1)
+    clear = top[:, -1] - top[:, -2] >= TOLERANCE
+    assert (classes == expected.argmax(axis=1))[clear].all()
+    assert set(classes) == set(range(expected.shape[1]))
+
+
+@needs("phone_photos")
+def test_every_phone_photo_gets_an_answer(http: httpx2.Client) -> None:
+    photos = [p for p in (DATA / "phone_photos").rglob("*") if p.suffix.lower() == ".jpg"]
+    assert len(photos) == 10
+    assert all(send(http, photo.read_bytes())["decision"] in ("accepted", "uncertain", "rejected") for photo in photos)
+
+
+@needs("odd_images")
+@pytest.mark.parametrize("file", sorted((DATA / "odd_images").glob("*")), ids=lambda path: path.name)
+def test_every_odd_image_gets_a_documented_answer_in_time(stack: object, http: httpx2.Client, file: Path) -> None:
+    before = stack.pids()
+    start = time.monotonic()
+    answer = http.post("/v1/predict", content=file.read_bytes())
+    assert time.monotonic() - start < 5
+    documented = {int(s) for s in http.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]["responses"]}
+    assert answer.status_code in documented
+    assert answer.status_code < 500
+    assert answer.status_code == 200 or answer.headers["content-type"] == "application/problem+json"
+    assert stack.pids() == before
+
+
+def test_generated_pictures_are_answered_the_same_as_by_the_members(http: httpx2.Client, tmp_path: Path) -> None:
+    files = []
+    for seed, size in enumerate([(800, 600), (301, 517), (64, 500)]):
+        files.append(tmp_path / f"{seed}.png")
+        files[-1].write_bytes(encoded(textured(*size, seed=seed)))
+    expected = outside_triton(files)
+    served = [list(send(http, file.read_bytes())["probabilities"].values()) for file in files]
+    assert np.abs(np.array(served) - expected).max() <= TOLERANCE
+
+
+def test_the_release_in_git_is_what_export_writes_from_the_members(tmp_path: Path) -> None:
+    from export.members import read_member
+    from export.steps import write_preprocessing, write_steps
+
+    members = [read_member(folder) for folder in MEMBERS]
+    write_steps(tmp_path, members)
+    write_preprocessing(tmp_path / "preprocess" / "1", members)
+    in_git = ROOT / "demo" / "model_repository"
+    written = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert written == {path: (in_git / path).read_bytes() for path in written}
+    assert json.loads((in_git / MEMBERS[0].name / "1" / "cpu_engine.json").read_text()) == {"precision": "float32"}
