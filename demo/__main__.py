@@ -58,7 +58,7 @@ def wait_until_ready(stack: subprocess.Popen[bytes], port: int) -> None:
         if stack.poll() is not None:
             raise DemoError(f"the stack did not start; the end of {LOG.relative_to(ROOT)}:\n{log_end()}")
         try:
-            if request(port, "GET", "/health/ready")[0] == http.client.OK:
+            if request(port, "GET", "/health/ready", timeout_s=3)[0] == http.client.OK:
                 return
         except OSError:
             pass
@@ -71,9 +71,11 @@ def log_end(lines: int = 15) -> str:
     return "\n".join(LOG.read_text(errors="replace").splitlines()[-lines:])
 
 
-def request(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+def request(
+    port: int, method: str, path: str, body: bytes | None = None, timeout_s: float = REQUEST_TIMEOUT_S
+) -> tuple[int, Any]:
     """Status and parsed JSON of one HTTP exchange with the gateway."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request(method, path, body, {"Content-Type": "application/octet-stream"} if body else {})
         response = connection.getresponse()
