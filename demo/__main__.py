@@ -7,6 +7,7 @@ import argparse
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,9 +47,22 @@ def start_stack(given: argparse.Namespace) -> subprocess.Popen[bytes]:
     for name in ("http", "grpc", "metrics"):
         if port := getattr(given, f"{name}_port"):
             command += [f"--{name}-port", str(port)]
+    check_port(given.gateway_port)
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log:
         return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def check_port(port: int) -> None:
+    """Raises DemoError where somebody listens already: his answers must not be taken for the demo's."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise DemoError(
+                f"port {port} is taken: stop what listens there, or choose another with GATEWAY_PORT."
+            ) from None
 
 
 def wait_until_ready(stack: subprocess.Popen[bytes], port: int) -> None:
@@ -60,7 +74,7 @@ def wait_until_ready(stack: subprocess.Popen[bytes], port: int) -> None:
         try:
             if request(port, "GET", "/health/ready", timeout_s=3)[0] == http.client.OK:
                 return
-        except OSError:
+        except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.1)
     raise DemoError(f"not ready after {START_TIMEOUT_S} s; the end of {LOG.relative_to(ROOT)}:\n{log_end()}")
@@ -113,7 +127,10 @@ def diagnose(given: argparse.Namespace) -> None:
         photo = given.photo.read_bytes()
     except OSError as error:
         raise DemoError(f"cannot read {given.photo} ({error.strerror}): give an image file with PHOTO=path.") from None
-    status, reply = request(given.gateway_port, "POST", "/v1/predict", photo)
+    try:
+        status, reply = request(given.gateway_port, "POST", "/v1/predict", photo)
+    except (OSError, http.client.HTTPException) as error:
+        raise DemoError(f"the gateway did not answer ({error}); its log is {LOG.relative_to(ROOT)}.") from error
     if status != http.client.OK:
         raise DemoError(f"{given.photo} was refused: {reply.get('title', status)}. {reply.get('detail', '')}")
     address = f"http://127.0.0.1:{given.gateway_port}"
@@ -136,8 +153,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parse(arguments)
     signal.signal(signal.SIGTERM, interrupted)
     sys.stderr.write("demo: starting Triton and the gateway ...\n")
-    stack = start_stack(given)
+    stack = None
     try:
+        stack = start_stack(given)
         wait_until_ready(stack, given.gateway_port)
         diagnose(given)
         if not given.once:
@@ -150,8 +168,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        stack.send_signal(signal.SIGTERM)
-        stack.wait()
+        if stack is not None:
+            stack.send_signal(signal.SIGTERM)
+            stack.wait()
     return 0
 
 

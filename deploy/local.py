@@ -6,6 +6,7 @@ Standard library only. The gateway starts at once and answers 503 until Triton i
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,8 +31,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def start(given: argparse.Namespace) -> dict[str, subprocess.Popen[bytes]]:
-    """Both processes, by name; each in its own session, so that Ctrl-C reaches them through us, in order."""
+def check_port(port: int) -> None:
+    """Refuse a port that somebody answers on: the caller would take his answers for ours.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def start(given: argparse.Namespace, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Add both processes, by name; each in its own session, so that Ctrl-C reaches them through us, in order."""
     triton = [given.triton_python, "-m", "server", "--repository", str(given.repository.resolve())]
     for flag in ("http_port", "grpc_port", "metrics_port", "precision"):
         triton += [f"--{flag.replace('_', '-')}", str(getattr(given, flag))]
@@ -40,12 +52,10 @@ def start(given: argparse.Namespace) -> dict[str, subprocess.Popen[bytes]]:
         "GATEWAY_PORT": str(given.gateway_port),
         "GATEWAY_TRITON_URL": f"127.0.0.1:{given.grpc_port}",
     }
-    return {
-        "Triton": subprocess.Popen([_absolute(triton[0]), *triton[1:]], cwd=ROOT, start_new_session=True),
-        "gateway": subprocess.Popen(
-            [_absolute(given.gateway_python), "-m", "gateway"], cwd=ROOT, env=gateway_env, start_new_session=True
-        ),
-    }
+    processes["Triton"] = subprocess.Popen([_absolute(triton[0]), *triton[1:]], cwd=ROOT, start_new_session=True)
+    processes["gateway"] = subprocess.Popen(
+        [_absolute(given.gateway_python), "-m", "gateway"], cwd=ROOT, env=gateway_env, start_new_session=True
+    )
 
 
 def _absolute(interpreter: str) -> str:
@@ -56,8 +66,8 @@ def _absolute(interpreter: str) -> str:
 def stop(processes: dict[str, subprocess.Popen[bytes]]) -> None:
     """The gateway first, so that it drains while Triton still answers."""
     for name in ("gateway", "Triton"):
-        process = processes[name]
-        if process.poll() is None:
+        process = processes.get(name)
+        if process is not None and process.poll() is None:
             process.terminate()
             try:
                 process.wait(STOP_TIMEOUT_S)
@@ -77,8 +87,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    processes = start(given)
+    processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        check_port(given.gateway_port)
+        start(given, processes)
         while not stopping:
             ended = [name for name, process in processes.items() if process.poll() is not None]
             if ended:
@@ -86,6 +98,12 @@ def main(arguments: list[str] | None = None) -> int:
                 return 1
             time.sleep(0.1)
         return 0
+    except OSError as error:
+        sys.stderr.write(
+            f"deploy: {error.strerror}: port {given.gateway_port} must be free (choose another GATEWAY_PORT), and both "
+            "interpreters must be there (`make install-server install-gateway`).\n"
+        )
+        return 1
     finally:
         stop(processes)
 

@@ -130,7 +130,7 @@ def read_member(folder: Path) -> Member:
     if RESERVED.fullmatch(folder.name):
         raise MemberError(f"{folder}: a step of that name belongs to the ensemble itself; rename the folder.")
     config = read_json(folder / "config.json")
-    if not {"architecture", "num_classes", "pretrained_cfg"} <= config.keys():
+    if not all(config.get(key) for key in ("architecture", "num_classes", "pretrained_cfg")):
         raise MemberError(
             f"{folder / 'config.json'} is not timm's: write the folder again with `python -m training fit`."
         )

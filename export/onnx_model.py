@@ -81,7 +81,21 @@ def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onn
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    forget_origin(model)
+    return model
+
+
+def forget_origin(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes about each node: source lines and paths of the machine that ran it."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for function in model.functions:
+        for part in (function, *function.node):
+            del part.metadata_props[:]
+            part.doc_string = ""
 
 
 def store_weights_as_float16(model: onnx.ModelProto) -> None:

@@ -61,7 +61,9 @@ def write_preprocessing(folder: Path, members: list[Member]) -> None:
 
 
 def write(file: Path, content: bytes) -> None:
-    """Write a file so that it is there complete or not at all."""
+    """Write a file so that it is there complete or not at all; the same content is left alone, as Triton looks at times."""
+    if file.is_file() and file.read_bytes() == content:
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f".{file.name}.new")
     aside.write_bytes(content)

@@ -5,10 +5,10 @@ all cores, and a core that another step borrows for a moment does not make the r
 all cores, which halves its latency on two.
 """
 
-import contextlib
-import queue
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 PATIENCE_S = 0.1
 """How long a lone photo waits for all cores before it takes a share: longer than a quick member's turn."""
 Arrays = Mapping[str, NDArray[Any]]
+Job = tuple[Arrays, "Future[dict[str, NDArray[Any]]]"]
 
 
 class Engine:
@@ -44,46 +45,57 @@ class Engine:
         self._shares = shares
         self._whole = _compile(core, network, precision, streams=1, threads=cores).create_infer_request()
         if shares is not None and shares.count > 1:
-            threads = cores // shares.count * shares.count
-            narrow = _compile(core, network, precision, streams=shares.count, threads=threads)
-            self._narrow = [narrow.create_infer_request() for _ in range(shares.count)]
-            self._workers = ThreadPoolExecutor(shares.count)
+            narrow = _compile(core, network, precision, streams=shares.count, threads=cores)
+            self._jobs: deque[Job] = deque()
+            self._arrived = threading.Condition()
+            for share in range(shares.count):
+                arguments = (narrow.create_infer_request(), shares, share)
+                threading.Thread(target=self._work, args=arguments, daemon=True).start()
 
     def __call__(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
         """Infer rows, each with a batch axis of 1: arrays by input name in, arrays by output name out (copies)."""
         shares = self._shares
         if shares is None:
-            return self._infer_at_once(rows)
+            return self.infer_at_once(rows)
         if shares.count == 1:
             with shares.one(0):
-                return self._infer_at_once(rows)
+                return self.infer_at_once(rows)
         if len(rows) < shares.count:
             with shares.all(PATIENCE_S) as idle:
                 if idle:
-                    return self._infer_at_once(rows)
-        return self._infer_side_by_side(rows, shares)
+                    return self.infer_at_once(rows)
+        return self._infer_side_by_side(rows)
 
-    def _infer_at_once(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+    def infer_at_once(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+        """One batch on all cores, without asking for a turn."""
         batch = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         results = _infer(self._whole, batch)
         return [{name: array[row : row + 1] for name, array in results.items()} for row in range(len(rows))]
 
-    def _infer_side_by_side(self, rows: Sequence[Arrays], shares: CoreShares) -> list[dict[str, NDArray[Any]]]:
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for row in range(len(rows)):
-            waiting.put(row)
-        results: list[dict[str, NDArray[Any]]] = [{} for _ in rows]
+    def _infer_side_by_side(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
+        jobs = [(row, Future[dict[str, NDArray[Any]]]()) for row in rows]
+        with self._arrived:
+            self._jobs.extend(jobs)
+            self._arrived.notify_all()
+        answers = [answer for _, answer in jobs]
+        wait(answers)  # all of them, also when one fails: the rows are Triton's memory, gone after we return
+        return [answer.result() for answer in answers]
 
-        def work(share: int) -> None:
-            while not waiting.empty():
-                # a row is taken only once its share of the cores is there
-                with shares.one(share), contextlib.suppress(queue.Empty):
-                    row = waiting.get_nowait()
-                    results[row] = _infer(self._narrow[share], rows[row])
-
-        for done in [self._workers.submit(work, share) for share in range(shares.count)]:
-            done.result()
-        return results
+    def _work(self, request: openvino.InferRequest, shares: CoreShares, share: int) -> None:
+        """The thread of one share: takes a row only once its share of the cores is there."""
+        while True:
+            with self._arrived:
+                while not self._jobs:
+                    self._arrived.wait()
+            with shares.one(share):
+                try:
+                    row, answer = self._jobs.popleft()
+                except IndexError:
+                    continue  # another share was quicker
+                try:
+                    answer.set_result(_infer(request, row))
+                except Exception as error:
+                    answer.set_exception(error)
 
 
 def _infer(request: openvino.InferRequest, inputs: Arrays) -> dict[str, NDArray[Any]]:

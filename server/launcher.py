@@ -140,7 +140,7 @@ class Triton:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def is_ready(port: int, models: tuple[str, ...]) -> bool:
@@ -227,7 +227,8 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
                     f"Triton is ready: {', '.join(models)}, gRPC {HOST}:{options.grpc_port}, HTTP {HOST}:{options.http_port}, "
                     f"metrics {HOST}:{options.metrics_port}"
                 )
-                triton.process.wait()
+                while triton.process.poll() is None and not stopping:
+                    time.sleep(0.1)
             except TritonDiedError:
                 if not stopping:
                     raise

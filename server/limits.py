@@ -1,8 +1,9 @@
 """`python -m server.limits`: what the engines alone manage on this machine, the limit of any server around them.
 
-Runs the members of the newest release on pixels that are ready, in the precision that the release asks for, in three
+Runs the members of the newest release on pixels that are ready, in the precision that the release asks for, in four
 ways: `serial` (photo by photo, one member after the other, all cores), `side by side` (each member in a thread of its
-own, sharing the cores), `batched` (one member after the other, in batches). Prints photos per second as JSON.
+own, sharing the cores), `batched` (one member after the other, in batches on all cores), `streams` (the same, the batch
+as single photos on a share of the cores each). Prints photos per second as JSON.
 """
 
 import argparse
@@ -28,7 +29,7 @@ Member = tuple[Engine, list[dict[str, NDArray[np.float32]]]]
 """Engine, and a batch of pixels as it takes them."""
 
 
-def members(folder: Path, shares: CoreShares, cores: int) -> list[Member]:
+def members(folder: Path, locks: Path, cores: int) -> list[Member]:
     """The engines of the newest release, as the stand-in backend runs them."""
     found = []
     for step in repository.read_configuration(folder / repository.newest_ensemble(folder)).ensemble_scheduling.step:
@@ -36,7 +37,7 @@ def members(folder: Path, shares: CoreShares, cores: int) -> list[Member]:
         if configuration.backend != "tensorrt":
             continue
         version = folder / step.model_name / str(step.model_version)
-        engine = Engine(version / "model.onnx", engine_precision(version), cores, shares)
+        engine = Engine(version / "model.onnx", engine_precision(version), cores, CoreShares(locks, cores))
         pixels = np.random.default_rng(0).normal(size=(BATCH, *configuration.input[0].dims)).astype(np.float32)
         found.append((engine, [{configuration.input[0].name: pixels[i : i + 1]} for i in range(BATCH)]))
     return found
@@ -52,9 +53,17 @@ def photo_by_photo(member: Member) -> None:
 def measure(engines: list[Member], seconds: float) -> dict[str, float]:
     """Photos per second of each way."""
 
-    def one_after_the_other(photos: int) -> None:
+    def serial() -> None:
         for engine, rows in engines:
-            engine(rows[:photos])
+            engine.infer_at_once(rows[:1])
+
+    def batched() -> None:
+        for engine, rows in engines:
+            engine.infer_at_once(rows)
+
+    def streams() -> None:
+        for engine, rows in engines:
+            engine(rows)
 
     with ThreadPoolExecutor(len(engines)) as pool:
 
@@ -65,9 +74,10 @@ def measure(engines: list[Member], seconds: float) -> dict[str, float]:
                 job.result()
 
         return {
-            "serial": rate(lambda: one_after_the_other(1), 1, seconds),
+            "serial": rate(serial, 1, seconds),
             "side by side": rate(side_by_side, BATCH, seconds),
-            "batched": rate(lambda: one_after_the_other(BATCH), BATCH, seconds),
+            "batched": rate(batched, BATCH, seconds),
+            "streams": rate(streams, BATCH, seconds),
         }
 
 
@@ -89,7 +99,7 @@ def main() -> int:
     given = parser.parse_args()
     cores = engine_cores()
     with tempfile.TemporaryDirectory() as folder:
-        engines = members(given.repository, CoreShares(Path(folder), cores), cores)
+        engines = members(given.repository, Path(folder), cores)
         sys.stdout.write(json.dumps(measure(engines, given.seconds)) + "\n")
     return 0
 

@@ -46,8 +46,7 @@ class Preprocessor:
             encoded: image files as uint8 [bytes], lengths may differ, trailing zeros are ignored.
 
         Returns:
-            One entry per image, in order: a float32 [3, height, width] array per output, valid until the next call,
-            or why the image cannot be decoded.
+            One entry per image, in order: a float32 [3, height, width] array per output, or why it cannot be decoded.
         """
         try:
             return list(self._run(encoded))
@@ -56,17 +55,13 @@ class Preprocessor:
             if len(encoded) == 1:
                 return [_reason(error)]
         middle = len(encoded) // 2
-        # copies: the next run overwrites what this one returned
-        first = [
-            [view.copy() for view in views] if isinstance(views, list) else views for views in self(encoded[:middle])
-        ]
-        return first + self(encoded[middle:])
+        return self(encoded[:middle]) + self(encoded[middle:])
 
     def _run(self, encoded: Sequence[NDArray[np.uint8]]) -> list[Views]:
         self._pipeline.feed_input("encoded_image", list(encoded))
         with _silenced_stderr():  # DALI writes five lines of its own for each bad image
             outputs = self._pipeline.run()
-        return [[np.asarray(output.at(i)) for output in outputs] for i in range(len(encoded))]
+        return [[np.array(output.at(i)) for output in outputs] for i in range(len(encoded))]
 
 
 def _reason(error: RuntimeError) -> str:

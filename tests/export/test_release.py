@@ -140,6 +140,12 @@ SPOILED = {
     "crop mode": (lambda m: change_view(m / "small_cnn", crop_mode="border"), "crop_mode 'border' cannot be served"),
     "interpolation": (lambda m: change_view(m / "small_cnn", interpolation="random"), "'random' cannot be served"),
     "oblong centre crop": (lambda m: change_view(m / "small_vit", input_size=[3, 64, 96]), "needs crop_mode 'squash'"),
+    "no architecture": (
+        lambda m: change_json(m / "small_cnn/config.json", **{"pretrained_cfg": None}),
+        "is not timm's",
+    ),
+    "damaged predictions": (lambda m: (m / "small_cnn/test.npz").write_bytes(b"no archive"), "test.npz is damaged"),
+    "one without evaluation": (lambda m: (m / "small_cnn/test.npz").unlink(), "Only one of small_cnn and small_vit"),
     "other order": (
         lambda m: change_json(
             m / "small_vit/classes.json",
@@ -238,3 +244,62 @@ def test_prediction_sets_hold_the_truth_as_often_as_promised(coverage: float) ->
 
 def test_too_few_photos_exclude_no_class() -> None:
     assert prediction_set_probability(np.array([[0.6, 0.4]]), np.array([0]), 0.9) == 0.0
+
+
+def test_other_members_get_numbered_steps_beside_the_first(trained: Path, tmp_path: Path) -> None:
+    members = copied(trained, tmp_path)
+    assert release(members, tmp_path / "repository") == 0
+    (members / "small_vit").rename(members / "other_vit")
+    assert release(members, tmp_path / "repository", names=("small_cnn", "other_vit")) == 0
+    assert {p.name for p in (tmp_path / "repository").iterdir()} >= {
+        "preprocess",
+        "preprocess_2",
+        "average_2",
+        "other_vit",
+    }
+    text = (tmp_path / "repository/leaf_ensemble_2/config.pbtxt").read_text(encoding="utf-8")
+    steps = text_format.Parse(text, pb.ModelConfig()).ensemble_scheduling.step
+    assert [step.model_name for step in steps] == ["preprocess_2", "small_cnn", "other_vit", "average_2"]
+
+
+@pytest.mark.parametrize("words", [["half"], ["no_member=int8"], ["small_vit=half"]], ids=" ".join)
+def test_unknown_precisions_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert release(trained, tmp_path / "repository", "--cpu-precision", *words) == 1
+    assert "float32, bfloat16, int8" in capsys.readouterr().err
+
+
+def test_each_member_has_its_own_precision(trained: Path, tmp_path: Path) -> None:
+    flags = ("--cpu-precision", "bfloat16", "small_vit=int8")
+    assert release(trained, tmp_path / "repository", *flags) == 0
+    said = {
+        name: json.loads((tmp_path / "repository" / name / "1" / "cpu_engine.json").read_text())["precision"]
+        for name in ("small_cnn", "small_vit")
+    }
+    assert said == {"small_cnn": "bfloat16", "small_vit": "int8"}
+
+
+@pytest.mark.parametrize("coverage", ["0", "1", "1.5"])
+def test_a_coverage_that_is_no_share_is_refused(trained: Path, tmp_path: Path, coverage: str) -> None:
+    with pytest.raises(SystemExit):
+        release(trained, tmp_path / "repository", "--coverage", coverage)
+
+
+def test_a_photo_that_does_not_decode_is_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8 broken")
+    assert release(trained, tmp_path / "repository", "--photos", str(tmp_path / "photos")) == 1
+    assert "broken.jpg cannot be decoded" in capsys.readouterr().err
+
+
+def test_too_long_advice_is_refused_before_the_work(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = copied(trained, tmp_path)
+    for name in ("small_cnn", "small_vit"):
+        change_json(members / name / "classes.json", crop={"en": "x" * 70_000})
+    assert release(members, tmp_path / "repository") == 1
+    assert "shorten names and advice" in capsys.readouterr().err

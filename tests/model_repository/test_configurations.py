@@ -14,8 +14,7 @@ from triton_client import infer
 from tritonclient.grpc import model_config_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
-from export.production import production_members
-from export.steps import write_preprocessing, write_steps
+from export.__main__ import main
 
 IN_GIT = ROOT / "model_repository"
 PHOTO = encoded(textured(400, 300), "JPEG")
@@ -24,9 +23,7 @@ Mistake = Callable[[pb.ModelConfig], object]
 
 
 def test_git_holds_what_export_writes(tmp_path: Path) -> None:
-    members = production_members(CLASSES)
-    write_steps(tmp_path, members)
-    write_preprocessing(tmp_path / "preprocess" / "1", members)
+    assert main(["configurations", "--repository", str(tmp_path), "--classes", str(CLASSES)]) == 0
     written = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert written == {path: (IN_GIT / path).read_bytes() for path in written}
     steps = {path.parent.name for path in written if path.name == "config.pbtxt"}

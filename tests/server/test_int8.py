@@ -1,0 +1,82 @@
+"""int8 in large linear layers: close to float32, and really served when a release asks for it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tritonclient.grpc as grpc
+from onnx import TensorProto, helper, numpy_helper
+from pictures import encoded, textured
+from processes import ROOT, TRITON_PYTHON, TritonProcess, free_ports
+from tiny_networks import production_repository
+from triton_client import infer
+
+SIDE = 320
+STEP = "vit_base_384"
+
+
+def wide_network(file: Path) -> onnx.ModelProto:
+    """The step's tiny network with two large linear layers in its middle, which int8 changes."""
+    model = onnx.load(file)
+    rng = np.random.default_rng(0)
+    weights = {
+        "widen": rng.normal(size=(3, SIDE)),
+        "first": rng.normal(size=(SIDE, SIDE)) / SIDE**0.5,
+        "second": rng.normal(size=(SIDE, SIDE)) / SIDE**0.5,
+        "weights": 8 * rng.normal(size=(SIDE, 5)) / SIDE**0.5,
+    }
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(numpy_helper.from_array(w.astype(np.float32), n) for n, w in weights.items())
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    nodes[2] = helper.make_node("MatMul", ["d", "weights"], ["logits"])
+    nodes[2:2] = [
+        helper.make_node("MatMul", ["colour", "widen"], ["a"]),
+        helper.make_node("MatMul", ["a", "first"], ["b"]),
+        helper.make_node("Relu", ["b"], ["c"]),
+        helper.make_node("MatMul", ["c", "second"], ["d"]),
+    ]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    return model
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> tuple[Path, str]:
+    """The production configurations, the ViT's step with large linear layers."""
+    folder, ensemble = production_repository(tmp_path)
+    file = folder / STEP / "1" / "model.onnx"
+    onnx.save(wide_network(file), file)
+    return folder, ensemble
+
+
+def answers(repository: Path, ensemble: str) -> np.ndarray:
+    """What the step answers to three pictures, [3, classes]."""
+    triton = TritonProcess(repository, free_ports(3), load=(ensemble,))
+    triton.start()
+    try:
+        with grpc.InferenceServerClient(triton.grpc_url) as client:
+            pictures = [encoded(textured(100, 100, seed=seed)) for seed in range(3)]
+            return np.array([infer(client, ensemble, p, [f"answer_{STEP}"])[f"answer_{STEP}"] for p in pictures])
+    finally:
+        triton.stop()
+
+
+def test_a_release_may_ask_for_int8(repository: tuple[Path, str]) -> None:
+    full = answers(*repository)
+    (repository[0] / STEP / "1" / "cpu_engine.json").write_text(json.dumps({"precision": "int8"}))
+    eighth = answers(*repository)
+    assert full.std(axis=0).max() > 0.02
+    assert 0 < np.abs(full - eighth).max() < 0.03
+
+
+def test_the_limits_of_the_engines_are_measured(repository: tuple[Path, str]) -> None:
+    command = [TRITON_PYTHON, "-m", "server.limits", "--repository", repository[0], "--seconds", "0.2"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    rates = json.loads(result.stdout)
+    assert rates.keys() == {"serial", "side by side", "batched", "streams"}
+    assert min(rates.values()) > 0
