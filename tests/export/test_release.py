@@ -16,7 +16,7 @@ import tritonclient.grpc as grpc
 from google.protobuf import text_format
 from pictures import encoded, textured
 from PIL import Image
-from processes import TritonProcess, free_ports
+from processes import ROOT, TritonProcess, free_ports
 from timm.data import create_transform, resolve_model_data_config
 from triton_client import infer
 from tritonclient.grpc import model_config_pb2 as pb
@@ -303,3 +303,11 @@ def test_too_long_advice_is_refused_before_the_work(
         change_json(members / name / "classes.json", crop={"en": "x" * 70_000})
     assert release(members, tmp_path / "repository") == 1
     assert "shorten names and advice" in capsys.readouterr().err
+
+
+def test_networks_say_nothing_of_the_machine_that_wrote_them(repository: Path) -> None:
+    in_git = ROOT.glob("demo/model_repository/*/*/model.onnx")
+    for file in (*repository.glob("*/*/model.onnx"), *in_git):
+        content = file.read_bytes()
+        assert b"stack_trace" not in content
+        assert str(ROOT).encode() not in content
