@@ -109,7 +109,7 @@ def spread(values: Sequence[float]) -> str:
 def table(result: dict[str, Any]) -> str:
     """The comparison as text; ratios are medians of the rounds' own ratios."""
     rounds = result["rounds"]
-    rates = sorted(name for name in rounds[0] if not name.endswith("ms"))
+    rates = sorted(name for name in rounds[0] if not name.endswith(" ms"))
     lines = [f"{key}: {value}" for key, value in result["hardware"].items()]
     for name, figures in result["agreement"].items():
         lines.append(f"{name} against eager float32: " + ", ".join(f"{k} {v:.4g}" for k, v in figures.items()))
