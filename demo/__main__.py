@@ -144,14 +144,15 @@ def diagnose(given: argparse.Namespace) -> None:
 
 
 def interrupted(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does."""
+    """Both signals end the demo alike, also where the shell that started it ignores Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 after an answer, 1 with one message when there is none."""
     given = parse(arguments)
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupted)
     sys.stderr.write("demo: starting Triton and the gateway ...\n")
     stack = None
     try:

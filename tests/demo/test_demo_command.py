@@ -43,7 +43,8 @@ def test_it_prints_a_diagnosis_and_ends_with_the_reply() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_without_once_it_runs_until_it_is_stopped(number: signal.Signals) -> None:
-    with subprocess.Popen(command(), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("{"):
@@ -52,6 +53,10 @@ def test_without_once_it_runs_until_it_is_stopped(number: signal.Signals) -> Non
         assert pids
         process.send_signal(number)
         assert process.wait(60) == 0
+        process.stdout.close()
+    finally:
+        process.kill()
+        process.wait()
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10, "nothing is left running")
 
 
