@@ -4,6 +4,12 @@ ExportError
 ├── MemberError          a trained-model folder is incomplete, unreadable or of an unsupported kind
 ├── MembersDisagreeError members of one release differ in classes or split
 ├── ParityError          a converted network answers differently from the trained one
+├── RefusalError         the pictures to fit the outlier score on are not what was named
+├── GateError            a figure is outside what a release may have
+├── HalfPrecisionError   float16 overflows, moves answers, or nothing could be proved of it
+├── EngineError          TensorRT is not there, of another version, or cannot build a network
+├── VerifyError          a repository's plans do not belong to this host
+├── ServedError          a release does not answer through Triton
 ├── StepConflictError    the repository holds a step of the same name with another configuration
 └── ReleaseFactsError    what a client must know does not fit into the ensemble's configuration
 """
@@ -23,6 +29,30 @@ class MembersDisagreeError(ExportError):
 
 class ParityError(ExportError):
     """Conversion changed the answers."""
+
+
+class RefusalError(ExportError):
+    """Pictures of other things are not there, or none are left to measure on."""
+
+
+class GateError(ExportError):
+    """A release did not prove itself."""
+
+
+class HalfPrecisionError(ExportError):
+    """Half precision changes what a member answers."""
+
+
+class EngineError(ExportError):
+    """A TensorRT plan cannot be built here."""
+
+
+class VerifyError(ExportError):
+    """Plans that Triton could not load, or that are not what they say."""
+
+
+class ServedError(ExportError):
+    """Triton does not start with a release, or fails its requests."""
 
 
 class StepConflictError(ExportError):
