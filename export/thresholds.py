@@ -25,3 +25,8 @@ def prediction_set_probability(probabilities: NDArray[np.float64], labels: NDArr
     truth = np.sort(probabilities[np.arange(len(labels)), labels])
     k = math.floor((len(truth) + 1) * (1 - coverage))
     return float(truth[k - 1]) if k >= 1 else 0.0
+
+
+def coverage_of(probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float) -> float:
+    """Share of photos whose true class reaches the threshold."""
+    return float((probabilities[np.arange(len(labels)), labels] >= threshold).mean())
