@@ -1,0 +1,121 @@
+"""Mixed precision: what stays float32, and a check that fails when it should."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto
+
+from export import half_precision, half_simulation, onnx_model
+from export.errors import HalfPrecisionError
+from export.leaf_drawing import draw_leaf
+from export.members import read_member
+from export.networks import Classifier
+
+PRECISE = {"LayerNormalization", "Softmax", "ReduceMean"}
+
+
+@pytest.fixture(scope="module")
+def converted(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, torch.Tensor]]:
+    """Float32 file, mixed file and pixels of 12 photos, by member."""
+    folder = tmp_path_factory.mktemp("half")
+    made = {}
+    for name in ("small_cnn", "small_vit"):
+        member = read_member(trained / name)
+        classifier = onnx_model.load(member)
+        pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
+        made[name] = (*write(folder / name, member, classifier, pixels), pixels)
+    return made
+
+
+def write(stem: Path, member: object, classifier: Classifier, pixels: torch.Tensor) -> tuple[Path, Path]:
+    """Both files of a network."""
+    exact, half = stem.with_suffix(".onnx"), stem.with_suffix(".half.onnx")
+    model = onnx_model.to_onnx(member, classifier, pixels)
+    onnx.save(model, exact)
+    onnx.save(half_precision.to_half(model), half)
+    return exact, half
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
+def test_half_the_weight_bytes_and_the_same_answers(converted: dict, trained: Path, name: str) -> None:
+    exact, half, pixels = converted[name]
+    weights = [
+        sum(len(t.raw_data) for t in onnx.load(file).graph.initializer if t.data_type in (1, 10))
+        for file in (exact, half)
+    ]
+    assert weights[1] < 0.56 * weights[0]
+    assert 0 < half_precision.check_half(read_member(trained / name), exact, half, pixels, 0.03) < 0.03
+
+
+@pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
+def test_norms_softmax_reductions_and_the_head_stay_float32(converted: dict, name: str) -> None:
+    model = onnx.shape_inference.infer_shapes(onnx.load(converted[name][1]))
+    kinds = {v.name: v.type.tensor_type.elem_type for v in (*model.graph.value_info, *model.graph.output)}
+    precise = [node for node in model.graph.node if node.op_type in PRECISE]
+    assert precise
+    assert {kinds[node.output[0]] for node in precise} == {TensorProto.FLOAT}
+    arithmetic = [node for node in model.graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
+    last = next(node for node in reversed(arithmetic) if node.op_type != "Conv")
+    assert kinds[last.output[0]] == TensorProto.FLOAT
+    assert [kinds[n.output[0]] for n in arithmetic].count(TensorProto.FLOAT16) >= 0.8 * len(arithmetic)
+    assert {v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)} == {TensorProto.FLOAT}
+
+
+def test_an_overflow_is_caught(trained: Path, tmp_path: Path) -> None:
+    member = read_member(trained / "small_vit")
+    classifier = onnx_model.load(member)
+    with torch.no_grad():
+        for block in classifier.network.blocks[-2:]:
+            block.mlp.fc2.weight.mul_(3e6)
+            block.mlp.fc2.weight.clamp_(-6e4, 6e4)
+    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
+    exact, half = write(tmp_path / "overflowing", member, classifier, pixels)
+    with pytest.raises(HalfPrecisionError, match="half precision overflows"):
+        half_precision.check_half(member, exact, half, pixels)
+
+
+def test_answers_that_hardly_differ_prove_nothing(trained: Path, tmp_path: Path) -> None:
+    member = read_member(trained / "small_cnn")
+    classifier = onnx_model.load(member)
+    with torch.no_grad():
+        classifier.network.get_classifier().weight.mul_(1e-3)
+    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(4)])
+    exact, half = write(tmp_path / "flat", member, classifier, pixels)
+    with pytest.raises(HalfPrecisionError, match="would prove nothing"):
+        half_precision.check_half(member, exact, half, pixels)
+
+
+def test_another_network_s_answers_are_told_apart(converted: dict, trained: Path, tmp_path: Path) -> None:
+    exact, half, pixels = converted["small_cnn"]
+    model = onnx.load(half)
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT16:
+            array = onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array((array * np.float16(1.3)).astype(np.float16), tensor.name))
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(HalfPrecisionError, match="moves a probability"):
+        half_precision.check_half(read_member(trained / "small_cnn"), exact, tmp_path / "other.onnx", pixels)
+
+
+def test_the_simulation_rounds_and_overflows_as_float16_does() -> None:
+    shape = ["n"]
+    nodes = [
+        onnx.helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16),
+        onnx.helper.make_node("Mul", ["h", "h"], ["squared"]),
+        onnx.helper.make_node("Cast", ["squared"], ["y"], to=TensorProto.FLOAT),
+    ]
+    tensors = [onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
+    graph = onnx.helper.make_graph(nodes, "square", tensors[:1], tensors[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+    given = np.concatenate([np.random.default_rng(0).normal(size=500) * 60, [255.9, 256.0, 300.0]]).astype(np.float32)
+    session = onnxruntime.InferenceSession(
+        half_simulation.simulate(model).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    with np.errstate(over="ignore"):
+        expected = (given.astype(np.float16) * given.astype(np.float16)).astype(np.float32)
+    assert np.array_equal(session.run(None, {"x": given})[0], expected)
+    assert np.isinf(expected).any()
