@@ -5,48 +5,15 @@ import sys
 import time
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 from export.errors import ExportError
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}
+from export.gates import DEFAULTS, override
+from export.verify import PINNED_TENSORRT
 
 
 def say(line: str) -> None:
     """Progress goes to standard error."""
     sys.stderr.write(f"export: {line}\n")
     sys.stderr.flush()
-
-
-def sample_photos(folder: Path | None, count: int) -> list[Image.Image]:
-    """The first `count` photos below a folder, by name; drawn leaves where no folder is given.
-
-    Raises:
-        ExportError: the folder holds no photo.
-    """
-    from export.leaf_drawing import draw_leaf
-
-    if folder is None:
-        return [draw_leaf(seed) for seed in range(count)]
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)[:count]
-    if not files:
-        raise ExportError(
-            f"{folder} holds no photo ({', '.join(sorted(PHOTO_SUFFIXES))}): give another --photos folder."
-        )
-    return [read_photo(file) for file in files]
-
-
-def read_photo(file: Path) -> Image.Image:
-    """One photo, upright.
-
-    Raises:
-        ExportError: it cannot be decoded.
-    """
-    try:
-        with Image.open(file) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except OSError as error:
-        raise ExportError(f"{file} cannot be decoded ({error}): remove it or give another --photos folder.") from error
 
 
 def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str, str]]:
@@ -83,22 +50,57 @@ def share(text: str) -> float:
 def release(given: argparse.Namespace) -> None:
     """Write the next release."""
     from export.members import read_member
+    from export.photos import sample_photos
+    from export.refusal import RefusalOptions
     from export.release import ReleaseOptions, write_release
 
     start = time.monotonic()
     members = [read_member(folder.resolve()) for folder in given.members]
     precision, precision_of = cpu_precisions(given.cpu_precision, [member.name for member in members])
-    options = ReleaseOptions(precision, precision_of, given.float16_weights, given.coverage)
+    options = ReleaseOptions(
+        cpu_precision=precision,
+        cpu_precision_of=precision_of,
+        float16_weights=given.float16_weights,
+        half_precision=given.half_precision,
+        coverage=given.coverage,
+        weigh=given.weights,
+        refusal=RefusalOptions(
+            photos=given.photos,
+            negatives=given.negatives,
+            fitted_on=tuple(given.fit_negatives),
+            near=tuple(given.near_negatives),
+            refused=given.refused_leaves,
+            limit=given.outlier_photos,
+        ),
+        gates=dict(given.gate),
+        triton_python=given.triton_python,
+    )
     photos = sample_photos(given.photos, given.check_photos)
     number = write_release(given.repository, members, photos, options, say)
     say(f"release {number} is in {given.repository} after {time.monotonic() - start:.0f} s; serve it with:")
     sys.stdout.write(f"make serve REPOSITORY={given.repository}\n")
 
 
+def plan(given: argparse.Namespace) -> None:
+    """Build a release's TensorRT plans."""
+    from export.engines import build_release
+
+    build_release(given.repository, given.release, say)
+
+
+def verify(given: argparse.Namespace) -> None:
+    """Check plans against this host."""
+    from export import verify as checks
+
+    for line in checks.verify(given.repository, given.tensorrt, given.compute_capability):
+        sys.stdout.write(f"{line}\n")
+
+
 def seeded(given: argparse.Namespace) -> None:
     """Write seeded members of the production pair."""
     from export import production
     from export.members import read_json
+    from export.photos import sample_photos
     from export.seeded import write_seeded_member
 
     photos = sample_photos(given.photos, 32)
@@ -112,10 +114,10 @@ def configurations(given: argparse.Namespace) -> None:
     """Write the production pair's configurations without weights."""
     from export.configuration import PREPROCESS
     from export.production import production_members
-    from export.steps import write_preprocessing, write_steps
+    from export.steps import plan_steps, write_preprocessing, write_steps
 
     members = production_members(given.classes)
-    write_steps(given.repository, members)
+    write_steps(given.repository, plan_steps(given.repository, members))
     write_preprocessing(given.repository / PREPROCESS / "1", members)
 
 
@@ -130,7 +132,10 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--repository", type=Path, required=True, help="model repository to write into")
     command.add_argument(
-        "--photos", type=Path, help="folder of photos to check the conversion on (default: drawn leaves)"
+        "--photos",
+        type=Path,
+        help="folder of photos to check the conversion on (default: drawn leaves); those that validation.npz and test.npz "
+        "name are also what the outlier score is fitted and measured on",
     )
     command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
     command.add_argument(
@@ -140,9 +145,60 @@ def parser() -> argparse.ArgumentParser:
         metavar="PRECISION",
         help="on machines without a GPU: float32 (default), bfloat16 or int8, or MEMBER=PRECISION for single members",
     )
+    command.add_argument(
+        "--half-precision",
+        action="store_true",
+        help="also write model_float16.onnx, which TensorRT plans are built from",
+    )
     command.add_argument("--float16-weights", action="store_true", help="store ONNX weights as float16")
     command.add_argument("--coverage", type=share, default=0.9, help="of prediction sets, 0 to 1 (default %(default)s)")
+    command.add_argument(
+        "--weights",
+        choices=("equal", "fitted"),
+        default="equal",
+        help="of the members in the mean (default %(default)s)",
+    )
+    command.add_argument(
+        "--refused-leaves",
+        type=share,
+        default=0.05,
+        help="share of unseen leaves that may be refused (default %(default)s)",
+    )
+    command.add_argument(
+        "--negatives", type=Path, help="pictures of other things, one folder a category, to measure what is refused"
+    )
+    command.add_argument(
+        "--fit-negatives", nargs="+", default=[], metavar="CATEGORY", help="of them, to fit the outlier score on"
+    )
+    command.add_argument(
+        "--near-negatives", nargs="+", default=[], metavar="CATEGORY", help="of them, that resemble leaves"
+    )
+    command.add_argument(
+        "--outlier-photos", type=int, default=256, help="most photos of a part for that (default %(default)s)"
+    )
+    command.add_argument(
+        "--gate",
+        type=override,
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"another bound for a gate, or NAME=off; the gates are {', '.join(DEFAULTS)}",
+    )
+    command.add_argument(
+        "--triton-python", type=Path, help="Python of the environment with Triton: compare what it serves with torch"
+    )
     command.set_defaults(run=release)
+
+    command = commands.add_parser("plan", help="TensorRT plans of a release, on the GPU host that serves them")
+    command.add_argument("--repository", type=Path, required=True, help="model repository")
+    command.add_argument("--release", type=int, required=True, help="number of the release")
+    command.set_defaults(run=plan)
+
+    command = commands.add_parser("verify", help="whether this host can load a repository's plans")
+    command.add_argument("--repository", type=Path, required=True, help="model repository")
+    command.add_argument("--tensorrt", default=PINNED_TENSORRT, help="version that serves (default %(default)s)")
+    command.add_argument("--compute-capability", help="of the GPU that serves, as 8.9 (default: not checked)")
+    command.set_defaults(run=verify)
 
     command = commands.add_parser("seeded", help="full-size members with seeded weights, to try the path")
     command.add_argument("--out", type=Path, required=True, help="folder for the trained-model folders")

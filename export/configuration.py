@@ -22,6 +22,7 @@ QUEUE_TIMEOUT_US = 10_000_000
 """A request that waited longer in one queue is refused; a client may ask for less."""
 ENCODED_IMAGE = "encoded_image"
 PROBABILITIES = "probabilities"
+OUTLIER_SCORE = "outlier_score"
 PREPROCESS = "preprocess"
 AVERAGE = "average"
 ENSEMBLE = "leaf_ensemble"
@@ -50,6 +51,8 @@ def member_step(member: Member) -> pb.ModelConfig:
     dims = [3, member.view.height, member.view.width]
     config.input.add(name=member.pixels, data_type=pb.TYPE_FP32, dims=dims)
     config.output.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[member.class_count])
+    config.output.add(name=member.statistics, data_type=pb.TYPE_FP32, dims=[member.outputs.statistics])
+    _add_map(config, member)
     config.optimization.cuda.graphs = True
     warmup = config.model_warmup.add(name="noise", batch_size=1)
     warmup.inputs[member.pixels].CopyFrom(pb.ModelWarmup.Input(data_type=pb.TYPE_FP32, dims=dims, random_data=True))
@@ -57,13 +60,14 @@ def member_step(member: Member) -> pb.ModelConfig:
 
 
 def average_step(members: list[Member], name: str = AVERAGE) -> pb.ModelConfig:
-    """Weighted mean of the members' probabilities, on the CPU everywhere: the tensors are tiny."""
+    """Weighted mean of the members' probabilities and the outlier score, on the CPU everywhere: the tensors are small."""
     config = _step(name, backend="onnxruntime", platform="onnxruntime_onnx")
     classes = members[0].class_count
     for member in members:
         config.input.add(name=member.probabilities, data_type=pb.TYPE_FP32, dims=[classes])
-    for name in answers(members):
-        config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[classes])
+    for member in members:
+        config.input.add(name=member.statistics, data_type=pb.TYPE_FP32, dims=[member.outputs.statistics])
+    _add_answers(config, members)
     config.instance_group[0].kind = pb.ModelInstanceGroup.KIND_CPU
     return config
 
@@ -92,16 +96,20 @@ def ensemble(
         platform="ensemble",
         max_batch_size=MAX_BATCH_SIZE,
     )
-    classes = members[0].class_count
     config.input.add(name=ENCODED_IMAGE, data_type=pb.TYPE_UINT8, dims=[-1])
-    for name in answers(members):
-        config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[classes])
+    _add_answers(config, members)
+    for member in members:
+        _add_map(config, member)
     steps = config.ensemble_scheduling.step
     _tie(steps.add(model_name=names.preprocess, model_version=version), [ENCODED_IMAGE], [m.pixels for m in members])
     for member in members:
-        _tie(steps.add(model_name=member.name, model_version=version), [member.pixels], [member.probabilities])
+        maps = [] if member.outputs.map_size is None else [member.activation_map]
+        outputs = [member.probabilities, member.statistics, *maps]
+        _tie(steps.add(model_name=member.name, model_version=version), [member.pixels], outputs)
     _tie(
-        steps.add(model_name=names.average, model_version=version), [m.probabilities for m in members], answers(members)
+        steps.add(model_name=names.average, model_version=version),
+        [*(m.probabilities for m in members), *(m.statistics for m in members)],
+        [*answers(members), OUTLIER_SCORE],
     )
     for key, value in facts.items():
         config.parameters[key].string_value = json.dumps(value, ensure_ascii=False)
@@ -114,7 +122,7 @@ def ensemble(
 
 
 def answers(members: list[Member]) -> list[str]:
-    """What the ensemble answers: the mean, then each member."""
+    """Class probabilities that the ensemble answers: the mean, then each member."""
     return [PROBABILITIES, *(member.answer for member in members)]
 
 
@@ -126,6 +134,20 @@ def to_text(config: pb.ModelConfig) -> str:
 def from_text(text: str) -> pb.ModelConfig:
     """Parse protobuf text."""
     return text_format.Parse(text, pb.ModelConfig())
+
+
+def _add_answers(config: pb.ModelConfig, members: list[Member]) -> None:
+    """What leaves by way of the averaging step."""
+    for name in answers(members):
+        config.output.add(name=name, data_type=pb.TYPE_FP32, dims=[members[0].class_count])
+    config.output.add(name=OUTLIER_SCORE, data_type=pb.TYPE_FP32, dims=[1])
+
+
+def _add_map(config: pb.ModelConfig, member: Member) -> None:
+    """Activation maps, where the member's head has them; no other step reads them, so they may leave directly."""
+    if member.outputs.map_size is not None:
+        dims = [member.class_count, *member.outputs.map_size]
+        config.output.add(name=member.activation_map, data_type=pb.TYPE_FP32, dims=dims)
 
 
 def _step(name: str, backend: str, platform: str = "") -> pb.ModelConfig:

@@ -1,73 +1,99 @@
 """What a client must know about a release: classes, members, thresholds, limits, test figures."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from export.calibration import Calibration, Labels, Probabilities
+from export.configuration import OUTLIER_SCORE
+from export.figures import accuracy, calibration_error, f1_macro, recalls
 from export.members import Member
-from export.thresholds import prediction_set_probability
+from export.thresholds import coverage_of, prediction_set_probability
 
 LIMITS = {"max_bytes": 20 * 1024 * 1024, "max_pixels": 64 * 1024 * 1024, "min_side": 32, "max_aspect_ratio": 8}
 """What the gateway accepts: encoded bytes, pixels, pixels of the shorter side, longer side over shorter."""
 
 
-def release_facts(number: int, members: list[Member], weights: list[float], coverage: float) -> dict[str, Any]:
+def release_facts(
+    number: int,
+    members: Sequence[Member],
+    calibration: Calibration,
+    coverage: float,
+    outlier_threshold: float | None = None,
+) -> dict[str, Any]:
     """The facts by parameter name of the ensemble; each value becomes JSON.
 
     Args:
         number: of the release.
-        weights: of the members in the mean, any scale.
+        calibration: of the members and their mean.
         coverage: share of prediction sets that shall hold the true class.
+        outlier_threshold: score above which a photo is refused; None where it was not fitted.
     """
     first = members[0]
+    thresholds = _thresholds(members, calibration, coverage)
     return {
         "release": number,
         "task": first.classes["task"],
         "crop": first.classes.get("crop", {}),
         "languages": first.classes.get("languages", ["en"]),
         "classes": first.classes["classes"],
-        "members": [
-            {"name": member.name, "architecture": member.architecture, "output": member.answer} for member in members
-        ],
-        "weights": [weight / sum(weights) for weight in weights],
-        "thresholds": _thresholds(members, weights, coverage),
+        "members": [_member(member, t) for member, t in zip(members, calibration.temperatures, strict=True)],
+        "weights": list(calibration.weights),
+        "temperature": calibration.after_averaging,
+        "thresholds": thresholds,
+        "outlier": {"output": OUTLIER_SCORE, "threshold": outlier_threshold},
         "limits": LIMITS,
-        "metrics": _test_metrics(members, weights),
+        "metrics": _test_metrics(members, calibration, thresholds["prediction_set_probability"]),
     }
 
 
-def _thresholds(members: list[Member], weights: list[float], coverage: float) -> dict[str, float | None]:
-    mean = _mean_probabilities(members, weights, "validation")
+def _member(member: Member, temperature: float) -> dict[str, Any]:
+    view = member.view
+    maps = {} if member.outputs.map_size is None else {"activation_map": member.activation_map}
+    return {
+        "name": member.name,
+        "architecture": member.architecture,
+        "output": member.answer,
+        **maps,
+        "view": {
+            "height": view.height,
+            "width": view.width,
+            "crop_pct": view.crop_pct,
+            "crop_mode": view.crop_mode,
+        },
+        "temperature": round(temperature, 4),
+    }
+
+
+def _thresholds(members: Sequence[Member], calibration: Calibration, coverage: float) -> dict[str, float | None]:
+    mean = mean_probabilities(members, calibration, "validation")
     if mean is None:
         return {"coverage": None, "prediction_set_probability": None}
     return {"coverage": coverage, "prediction_set_probability": prediction_set_probability(*mean, coverage)}
 
 
-def _test_metrics(members: list[Member], weights: list[float]) -> dict[str, Any]:
+def _test_metrics(members: Sequence[Member], calibration: Calibration, threshold: float | None) -> dict[str, Any]:
     """Of the averaged probabilities on photos never seen; empty where a member was not evaluated."""
-    mean = _mean_probabilities(members, weights, "test")
+    mean = mean_probabilities(members, calibration, "test")
     if mean is None:
         return {}
     probabilities, labels = mean
-    predicted = probabilities.argmax(axis=1)
-    classes = range(probabilities.shape[1])
-    hits = np.array([((predicted == c) & (labels == c)).sum() for c in classes])
-    named = np.array([(predicted == c).sum() + (labels == c).sum() for c in classes])
-    present = np.array([(labels == c).sum() for c in classes])
-    return {
+    figures = {
         "test_photos": len(labels),
-        "accuracy_micro": round(float((predicted == labels).mean()), 4),
-        "f1_macro": round(float((2 * hits / np.maximum(named, 1)).mean()), 4),
-        "recall_by_class": [round(float(hit / max(count, 1)), 4) for hit, count in zip(hits, present, strict=True)],
+        "accuracy_micro": round(accuracy(probabilities, labels), 4),
+        "f1_macro": round(f1_macro(probabilities, labels), 4),
+        "calibration_error": round(calibration_error(probabilities, labels), 4),
+        "recall_by_class": [round(recall, 4) for recall in recalls(probabilities, labels)],
     }
+    if threshold is not None:
+        figures["prediction_set_coverage"] = round(coverage_of(probabilities, labels, threshold), 4)
+    return figures
 
 
-def _mean_probabilities(
-    members: list[Member], weights: list[float], part: str
-) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+def mean_probabilities(
+    members: Sequence[Member], calibration: Calibration, part: str
+) -> tuple[Probabilities, Labels] | None:
+    """The release's probabilities and the labels of its `validation` or `test` photos; None where a member has none."""
     stored = [getattr(member, part) for member in members]
     if any(predictions is None for predictions in stored):
         return None
-    mean = np.average([predictions.probabilities() for predictions in stored], axis=0, weights=weights)
-    return mean, stored[0].labels
+    return calibration.probabilities(stored), stored[0].labels

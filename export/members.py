@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export import networks
 from export.errors import MemberError, MembersDisagreeError
 
 STEP_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -79,9 +80,10 @@ class Predictions:
         mine, theirs = (self.split_hash, self.image_ids), (other.split_hash, other.image_ids)
         return mine == theirs and np.array_equal(self.labels, other.labels)
 
-    def probabilities(self) -> NDArray[np.float64]:
-        """Softmax of the logits, [photos, classes]."""
-        shifted = np.exp(self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True))
+    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
+        """Softmax of the logits over a temperature, [photos, classes]."""
+        scaled = self.logits.astype(np.float64) / temperature
+        shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
@@ -95,6 +97,8 @@ class Member:
     view: View
     classes: dict[str, Any]
     """`classes.json`: task, crop, languages, classes with names, advice and source."""
+    outputs: networks.Outputs
+    """What its network gives besides probabilities."""
     validation: Predictions | None
     test: Predictions | None
 
@@ -112,6 +116,16 @@ class Member:
     def probabilities(self) -> str:
         """Name of the tensor that this member writes."""
         return f"probabilities_{self.name}"
+
+    @property
+    def statistics(self) -> str:
+        """Name of the tensor with statistics of its inner feature maps, which the averaging step scores."""
+        return f"statistics_{self.name}"
+
+    @property
+    def activation_map(self) -> str:
+        """Name of the tensor with its class activation maps; written where `outputs.map_size` is given."""
+        return f"activation_map_{self.name}"
 
     @property
     def answer(self) -> str:
@@ -144,12 +158,18 @@ def read_member(folder: Path) -> Member:
             f"{folder}: config.json says {config.get('num_classes')} classes, classes.json lists "
             f"{len(classes.get('classes', []))}: they must come from the same training run."
         )
+    view = View.from_pretrained_cfg(config["pretrained_cfg"], str(folder))
+    try:
+        outputs = networks.describe(f"local-dir:{folder}", view.height, view.width, config["num_classes"])
+    except MemberError as error:
+        raise MemberError(f"{folder}: timm cannot load {config['architecture']}: {error}") from error
     return Member(
         name=folder.name,
         folder=folder,
         architecture=config["architecture"],
-        view=View.from_pretrained_cfg(config["pretrained_cfg"], str(folder)),
+        view=view,
         classes=classes,
+        outputs=outputs,
         validation=_read_predictions(folder / "validation.npz"),
         test=_read_predictions(folder / "test.npz"),
     )

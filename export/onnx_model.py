@@ -1,4 +1,4 @@
-"""A trained member as an ONNX file: normalised pixels in, probabilities out."""
+"""A trained member as an ONNX file: normalised pixels in; probabilities, statistics and activation maps out."""
 
 import io
 import logging
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,39 +19,35 @@ from PIL import Image
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
+from export import activation_map
 from export.errors import MemberError, ParityError
 from export.members import Member
+from export.networks import Classifier
 
 OPSET = 20
-PARITY = 1e-4
-"""Largest allowed difference of a probability between torch and ONNX, both float32."""
-PARITY_FLOAT16 = 5e-3
-"""The same where weights are stored as float16."""
 
 
-class Classifier(torch.nn.Module):
-    """A timm network followed by softmax in float32."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """[batch, 3, height, width] normalised pixels to [batch, classes] probabilities."""
-        return torch.softmax(self.network(pixels).float(), dim=1)
-
-
-def load(member: Member) -> Classifier:
+def load(member: Member, temperature: float = 1.0) -> Classifier:
     """The trained network, by timm alone.
 
     Raises:
         MemberError: timm does not know the architecture, or the weights do not fit it.
     """
     try:
-        network = timm.create_model(f"local-dir:{member.folder}", pretrained=True)
+        network: Any = timm.create_model(f"local-dir:{member.folder}", pretrained=True)
     except (RuntimeError, ValueError, KeyError) as error:
         raise MemberError(f"{member.folder}: timm cannot load {member.architecture}: {error}") from error
-    return Classifier(network.float()).eval()
+    network = network.float().eval()
+    maps = None
+    if member.outputs.map_size is not None:
+        with torch.inference_mode():
+            shape = network.forward_features(torch.zeros(1, 3, member.view.height, member.view.width)).shape
+        maps = activation_map.find(network, tuple(shape))
+        if maps is None:
+            raise MemberError(
+                f"{member.folder}: its activation maps do not add up to its logits with these weights. Are they damaged?"
+            )
+    return Classifier(network, maps, temperature).eval()
 
 
 def view(classifier: Classifier, photos: Sequence[Image.Image]) -> torch.Tensor:
@@ -59,10 +56,24 @@ def view(classifier: Classifier, photos: Sequence[Image.Image]) -> torch.Tensor:
     return torch.stack([transform(photo) for photo in photos])
 
 
-def probabilities(classifier: Classifier, pixels: torch.Tensor) -> NDArray[np.float32]:
-    """What torch answers, [photos, classes] float32; one photo at a time to bound memory."""
+def answers(classifier: Classifier, pixels: torch.Tensor) -> list[NDArray[np.float32]]:
+    """What torch answers, as `Classifier.forward`; probabilities from timm's own forward. One photo at a time.
+
+    The plain forward makes the parity check cover that going through inner feature maps leaves logits as they are.
+    """
+    rows = []
     with torch.inference_mode():
-        return np.concatenate([classifier(row[None]).numpy() for row in pixels])
+        for row in pixels:
+            logits = classifier.network(row[None]).float()
+            plain = torch.softmax(logits / classifier.temperature, dim=1)
+            rows.append([plain, *classifier(row[None])[1:]])
+    return [torch.cat(column).numpy() for column in zip(*rows, strict=True)]
+
+
+def output_names(member: Member) -> list[str]:
+    """Tensors of a member's step, in the order of `Classifier.forward`."""
+    maps = [] if member.outputs.map_size is None else [member.activation_map]
+    return [member.probabilities, member.statistics, *maps]
 
 
 def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onnx.ModelProto:
@@ -75,7 +86,7 @@ def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onn
             (pixels[:1].repeat(2, 1, 1, 1),),
             dynamo=True,
             input_names=[member.pixels],
-            output_names=[member.probabilities],
+            output_names=output_names(member),
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
             opset_version=OPSET,
             verbose=False,
@@ -116,9 +127,14 @@ def store_weights_as_float16(model: onnx.ModelProto) -> None:
 
 
 def check_parity(
-    member: Member, file: Path, pixels: torch.Tensor, expected: NDArray[np.float32], bound: float
+    member: Member, file: Path, pixels: torch.Tensor, expected: Sequence[NDArray[np.float32]], bound: float
 ) -> float:
-    """Compare ONNX Runtime's answers with torch's on the same pixels; returns the largest difference.
+    """Compare ONNX Runtime's answers with torch's on the same pixels; returns the largest difference of a probability.
+
+    Statistics and activation maps have no fixed scale: they are held to `bound` relative to their largest value.
+
+    Args:
+        expected: torch's answers, as `answers`.
 
     Raises:
         ParityError: above `bound`.
@@ -127,11 +143,15 @@ def check_parity(
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     batches = [pixels[i : i + 4].numpy() for i in range(0, len(pixels), 4)]
-    answers = np.concatenate([session.run([member.probabilities], {member.pixels: batch})[0] for batch in batches])
-    difference = float(np.abs(answers - expected).max())
-    if not difference <= bound:
-        raise ParityError(
-            f"{member.name}: ONNX answers differ from torch by up to {difference:.2g} (allowed {bound:g}). "
-            "The conversion changed the network: try another timm version or architecture, and keep the folder for a report."
-        )
-    return difference
+    names = output_names(member)
+    rows = [session.run(names, {member.pixels: batch}) for batch in batches]
+    differences = []
+    for name, converted, trained in zip(names, zip(*rows, strict=True), expected, strict=True):
+        scale = 1.0 if name == member.probabilities else max(float(np.abs(trained).max()), 1.0)
+        differences.append(float(np.abs(np.concatenate(converted) - trained).max()) / scale)
+        if not differences[-1] <= bound:
+            raise ParityError(
+                f"{member.name}: ONNX answers differ from torch by up to {differences[-1]:.2g} in {name} (allowed {bound:g}). "
+                "The conversion changed the network: try another timm version or architecture, and keep the folder for a report."
+            )
+    return differences[0]

@@ -6,6 +6,7 @@ from timm.models import get_pretrained_cfg
 
 from export.errors import MemberError
 from export.members import Member, View, read_json
+from export.networks import describe
 
 PRODUCTION_PAIR = {"efficientnet_b4": "tf_efficientnet_b4", "vit_base_384": "vit_base_patch16_384"}
 """Step name to timm architecture."""
@@ -26,5 +27,6 @@ def production_members(classes_file: Path) -> list[Member]:
                 f"timm does not know {architecture}: install the locked version (requirements/export.txt)."
             )
         view = View.from_pretrained_cfg(cfg.to_dict(), architecture)
-        members.append(Member(name, Path(name), architecture, view, classes, None, None))
+        outputs = describe(architecture, view.height, view.width, len(classes["classes"]))
+        members.append(Member(name, Path(name), architecture, view, classes, outputs, None, None))
     return members

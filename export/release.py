@@ -1,27 +1,37 @@
 """Writes release N into a model repository: complete or absent.
 
-Version folders are written aside and renamed into place; the ensemble `leaf_ensemble_N` comes last, and only it makes
-the release exist.
+Everything is written aside, as a repository of its own that Triton could load, and checked there. Then version folders
+are renamed into place, the ensemble `leaf_ensemble_N` last: only it makes the release exist.
 """
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import onnx
+import torch
 from PIL import Image
 
-from export import averaging, configuration, onnx_model
-from export.facts import release_facts
+from export import averaging, configuration, evidence, half_precision, onnx_model, refusal, report, served
+from export.calibration import Calibration, calibrate
+from export.configuration import OUTLIER_SCORE, PROBABILITIES
+from export.durable import move, write
+from export.facts import mean_probabilities, release_facts
+from export.figures import wilson
+from export.gates import Gates
 from export.leaf_drawing import draw_leaf
+from export.locking import ASIDE, writing
 from export.members import Member, check_together
-from export.steps import write, write_preprocessing, write_steps
+from export.outliers import OutlierModel
+from export.refusal import Gathered, RefusalOptions
+from export.steps import plan_steps, write_preprocessing, write_steps
 
 CPU_PRECISIONS = ("float32", "bfloat16", "int8")
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,16 @@ class ReleaseOptions:
     """Store ONNX weights as float16: half the file, the same arithmetic."""
     coverage: float = 0.9
     """Share of prediction sets that shall hold the true class."""
+    weigh: str = "equal"
+    """Weights of the mean: `equal`, or `fitted` on validation photos."""
+    refusal: RefusalOptions = field(default_factory=RefusalOptions)
+    """What the outlier score is fitted and measured on."""
+    gates: Mapping[str, float | None] = field(default_factory=dict)
+    """Bounds by gate that differ from the defaults; None switches a gate off."""
+    half_precision: bool = False
+    """Write `model_float16.onnx` beside each member's `model.onnx`, for TensorRT plans."""
+    triton_python: Path | None = None
+    """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""
 
 
 def next_number(repository: Path) -> int:
@@ -51,9 +71,9 @@ def write_release(
     members: list[Member],
     photos: Sequence[Image.Image],
     options: ReleaseOptions,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> int:
-    """Convert the members and write the next release.
+    """Convert the members, prove the release and write it under the next number.
 
     Args:
         photos: RGB samples on which each conversion is checked; empty: drawn leaves.
@@ -65,59 +85,160 @@ def write_release(
         ExportError: any of its kinds; the repository's releases are as before.
     """
     check_together(members)
-    repository.mkdir(parents=True, exist_ok=True)
-    number = next_number(repository)
     samples = list(photos) or [draw_leaf(seed) for seed in range(4)]
-    weights = [1.0] * len(members)
-    facts = release_facts(number, members, weights, options.coverage)
-    configuration.ensemble(members, number, facts)  # too large facts are refused before the work
-    with tempfile.TemporaryDirectory(prefix=".release-", dir=repository) as scratch:
-        aside = Path(scratch)
-        for member in members:
-            _convert(member, aside / member.name, samples, options, progress)
-        names = write_steps(repository, members)
-        write_preprocessing(aside / names.preprocess, members)
-        (aside / names.average).mkdir()
-        answers = {member.probabilities: member.answer for member in members}
-        average = averaging.averaging_model(answers, configuration.PROBABILITIES, weights, members[0].class_count)
-        onnx.save(average, aside / names.average / "model.onnx")
-        ensemble = configuration.ensemble(members, number, facts, names)
-        write(aside / ensemble.name / "config.pbtxt", configuration.to_text(ensemble).encode())
-        # Triton wants a version folder even where nothing lies in it
-        write(aside / ensemble.name / str(number) / ".gitkeep", b"")
-        for step in (names.preprocess, *(member.name for member in members), names.average):
-            _replace(aside / step, repository / step / str(number))
-        _replace(aside / ensemble.name, repository / ensemble.name)
+    with (
+        writing(repository, progress),
+        tempfile.TemporaryDirectory(prefix=ASIDE, dir=repository) as scratch,
+    ):
+        number = next_number(repository)
+        draft = _Draft(Path(scratch), number, members, samples, options, progress)
+        configuration.ensemble(members, number, draft.facts())  # too large facts are refused before the work
+        plan = plan_steps(repository, members)
+        for member, temperature in zip(members, draft.calibration.temperatures, strict=True):
+            draft.convert(member, temperature)
+        draft.fit_refusal()
+        draft.assemble(plan.names)
+        write_steps(draft.folder, plan)
+        draft.prove(plan.names)
+        write_steps(repository, plan)
+        for step in (plan.names.preprocess, *(member.name for member in members), plan.names.average):
+            move(draft.folder / step / str(number), repository / step / str(number))
+        ensemble = f"{configuration.ENSEMBLE}_{number}"
+        move(draft.folder / ensemble, repository / ensemble)
     return number
 
 
-def _convert(
-    member: Member,
-    folder: Path,
-    samples: Sequence[Image.Image],
-    options: ReleaseOptions,
-    progress: Callable[[str], None],
-) -> None:
-    progress(f"{member.name}: loading {member.architecture}")
-    classifier = onnx_model.load(member)
-    pixels = onnx_model.view(classifier, samples)
-    progress(f"{member.name}: converting to ONNX")
-    model = onnx_model.to_onnx(member, classifier, pixels)
-    if options.float16_weights:
-        onnx_model.store_weights_as_float16(model)
-    folder.mkdir()
-    onnx.save(model, folder / "model.onnx")
-    precision = options.cpu_precision_of.get(member.name, options.cpu_precision)
-    (folder / "cpu_engine.json").write_text(json.dumps({"precision": precision}) + "\n")
-    bound = onnx_model.PARITY_FLOAT16 if options.float16_weights else onnx_model.PARITY
-    expected = onnx_model.probabilities(classifier, pixels)
-    difference = onnx_model.check_parity(member, folder / "model.onnx", pixels, expected, bound)
-    progress(f"{member.name}: ONNX agrees with torch within {difference:.1e} on {len(samples)} photos")
+class _Draft:
+    """A release on its way: a repository of its own, written aside."""
 
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        members: list[Member],
+        samples: Sequence[Image.Image],
+        options: ReleaseOptions,
+        progress: Progress,
+    ) -> None:
+        self.folder, self.number, self.members = folder, number, members
+        self.samples, self.options, self.progress = samples, options, progress
+        self.gates = Gates(options.gates)
+        self.calibration: Calibration = calibrate(members, options.weigh)
+        self.outliers: OutlierModel | None = None
+        self.gathered = Gathered()
+        self.groups = refusal.groups_of(members[0], options.refusal)
+        self.report: dict[str, Any] = {"release": number, "members": {}}
+        self.expected: list[Any] = []
 
-def _replace(source: Path, target: Path) -> None:
-    """Rename a folder into place; a leftover of a release that never came to exist makes way."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)
-    source.rename(target)
+    def facts(self) -> dict[str, Any]:
+        """What a client must know."""
+        threshold = None if self.outliers is None else round(self.outliers.threshold, 6)
+        return release_facts(self.number, self.members, self.calibration, self.options.coverage, threshold)
+
+    def convert(self, member: Member, temperature: float) -> None:
+        """One member to ONNX, checked against torch; its statistics of photos gathered on the way."""
+        self.progress(f"{member.name}: loading {member.architecture}")
+        classifier = onnx_model.load(member, temperature)
+        pixels = onnx_model.view(classifier, self.samples)
+        self.progress(f"{member.name}: converting to ONNX")
+        model = onnx_model.to_onnx(member, classifier, pixels)
+        if self.options.float16_weights:
+            onnx_model.store_weights_as_float16(model)
+        file = self.folder / member.name / str(self.number) / "model.onnx"
+        file.parent.mkdir(parents=True)
+        onnx.save(model, file)
+        precision = self.options.cpu_precision_of.get(member.name, self.options.cpu_precision)
+        (file.parent / "cpu_engine.json").write_text(json.dumps({"precision": precision}) + "\n")
+        gate = "parity_float16_weights" if self.options.float16_weights else "parity"
+        expected = onnx_model.answers(classifier, pixels)
+        difference = onnx_model.check_parity(member, file, pixels, expected, self.gates.bound(gate))
+        self.gates.at_most(gate, difference)
+        self.progress(f"{member.name}: ONNX agrees with torch within {difference:.1e} on {len(self.samples)} photos")
+        self.expected.append(expected[0])
+        half = self._halve(member, file, model, pixels) if self.options.half_precision else None
+        self.report["members"][member.name] = report.of_member(member, file, temperature, precision, difference, pixels)
+        self.report["members"][member.name]["half_precision_difference"] = half
+        if self.groups:
+            count = sum(map(len, self.groups.values()))
+            self.progress(f"{member.name}: looking at {count} photos for the outlier score")
+            self.gathered.members.append(refusal.gather(classifier, self.groups))
+
+    def _halve(self, member: Member, file: Path, model: onnx.ModelProto, pixels: torch.Tensor) -> float:
+        half = file.with_name("model_float16.onnx")
+        onnx.save(half_precision.to_half(model), half)
+        difference = half_precision.check_half(member, file, half, pixels, self.gates.bound("half_precision"))
+        self.gates.at_most("half_precision", difference)
+        self.progress(f"{member.name}: half precision agrees within {difference:.1e}")
+        return difference
+
+    def fit_refusal(self) -> None:
+        """The outlier score, where there are photos to fit it on."""
+        if not self.groups:
+            self.report["refusal"] = None
+            return
+        self.outliers = refusal.fit(self.gathered, self.options.refusal)
+        said = refusal.evidence(self.outliers, self.gathered, self.options.refusal)
+        self.report["refusal"] = said
+        if said["leaves"]:
+            self.gates.at_most("refused_leaves", said["leaves"]["refused"], tuple(said["leaves"]["interval"]))
+        if said["others"]:
+            self.gates.at_least("refused_others", said["others"]["refused"], tuple(said["others"]["interval"]))
+
+    def assemble(self, names: configuration.StepNames) -> None:
+        """The averaging step, the views and the ensemble."""
+        version = str(self.number)
+        write_preprocessing(self.folder / names.preprocess / version, self.members)
+        (self.folder / names.average / version).mkdir(parents=True)
+        average = averaging.averaging_model(
+            [averaging.Source(m.probabilities, m.answer, m.statistics, m.outputs.statistics) for m in self.members],
+            PROBABILITIES,
+            OUTLIER_SCORE,
+            self.calibration.weights,
+            self.members[0].class_count,
+            self.calibration.after_averaging,
+            self.outliers,
+        )
+        onnx.save(average, self.folder / names.average / version / "model.onnx")
+        ensemble = configuration.ensemble(self.members, self.number, self.facts(), names)
+        write(self.folder / ensemble.name / "config.pbtxt", configuration.to_text(ensemble).encode())
+        # Triton wants a version folder even where nothing lies in it
+        write(self.folder / ensemble.name / version / ".gitkeep", b"")
+
+    def prove(self, names: configuration.StepNames) -> None:
+        """Figures on test photos and through Triton, then the report beside the ensemble."""
+        facts = self.facts()
+        self.report["comparison"] = evidence.compare(self.members, self.calibration)
+        self._judge_comparison()
+        self._judge_coverage(facts)
+        self.report["served"] = None
+        if self.options.triton_python is not None:
+            self.progress("serving it aside, through a real Triton")
+            said = served.compare(
+                self.folder, self.number, self.members, self.samples, self.expected, self.options.triton_python
+            )
+            self.gates.at_most("served_parity", max(said["differences"].values()))
+            self.report["served"] = said
+        self.report |= report.of_release(self.members, self.folder, names, self.calibration, facts, self.gates)
+        report.write_report(self.folder / f"{configuration.ENSEMBLE}_{self.number}", self.report)
+
+    def _judge_comparison(self) -> None:
+        comparison = self.report["comparison"]
+        if comparison is None or len(self.members) == 1:
+            return
+        self.progress(comparison["verdict"])
+        gains = [of["ensemble_gains"]["f1_macro"] for of in comparison["members"].values()]
+        worst = min(gains, key=lambda gain: gain["value"])
+        low, high = worst["interval"]
+        self.gates.at_most("ensemble_loss", -worst["value"], (-high, -low))
+
+    def _judge_coverage(self, facts: Mapping[str, Any]) -> None:
+        mean, threshold = mean_probabilities(self.members, self.calibration, "test"), facts["thresholds"]
+        if mean is None or threshold["prediction_set_probability"] is None:
+            return
+        probabilities, labels = mean
+        held = probabilities[range(len(labels)), labels] >= threshold["prediction_set_probability"]
+        low, high = wilson(int(held.sum()), len(labels))
+        target, share = threshold["coverage"], float(held.mean())
+        nearest = 0.0 if low <= target <= high else min(abs(low - target), abs(high - target))
+        furthest = max(abs(low - target), abs(high - target))
+        self.gates.at_most("coverage", abs(share - target), (nearest, furthest))

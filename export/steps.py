@@ -5,13 +5,14 @@ A step's configuration belongs to all its versions, so one that differs from wha
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export import configuration
 from export.configuration import StepNames
+from export.durable import write
 from export.errors import StepConflictError
 from export.members import Member
 
@@ -20,14 +21,23 @@ WARMUP_PHOTO = Path(__file__).parent / "pipeline" / "leaf.jpg"
 """Drawn by `draw_leaf`; kept as a file, because its length is part of a configuration that must not change."""
 
 
-def write_steps(repository: Path, members: list[Member]) -> StepNames:
-    """Write what the steps need besides versions; weights are not needed.
+@dataclass(frozen=True)
+class Plan:
+    """What a release needs besides versions."""
+
+    names: StepNames
+    configurations: tuple[ModelConfig, ...]
+    """Of the steps, and of the readable original where the repository has none of other members."""
+
+
+def plan_steps(repository: Path, members: list[Member]) -> Plan:
+    """Configurations that fit into a repository; weights are not needed and nothing is written.
 
     The steps that depend on all members get a free number where the repository holds those of other members
     (`average_2`); the readable `leaf_ensemble` stays the one of the first members.
 
     Raises:
-        StepConflictError: a member's name is taken by another configuration; nothing was written.
+        StepConflictError: a member's name is taken by another configuration.
     """
     member_steps = [configuration.member_step(member) for member in members]
     for config in member_steps:
@@ -43,13 +53,17 @@ def write_steps(repository: Path, members: list[Member]) -> StepNames:
     average.name = _free_name(repository, average)
     names = StepNames(preprocess.name, average.name)
     original = configuration.ensemble(members, None, {}, names)
-    written = [*member_steps, preprocess, average]
+    configs = [*member_steps, preprocess, average]
     if not _taken(repository, original):
-        written.append(original)
-    for config in written:
+        configs.append(original)
+    return Plan(names, tuple(configs))
+
+
+def write_steps(repository: Path, plan: Plan) -> None:
+    """Write the configurations and the warm-up picture."""
+    for config in plan.configurations:
         write(repository / config.name / "config.pbtxt", configuration.to_text(config).encode())
-    write(repository / names.preprocess / "warmup" / configuration.WARMUP_PHOTO, WARMUP_PHOTO.read_bytes())
-    return names
+    write(repository / plan.names.preprocess / "warmup" / configuration.WARMUP_PHOTO, WARMUP_PHOTO.read_bytes())
 
 
 def write_preprocessing(folder: Path, members: list[Member]) -> None:
@@ -58,16 +72,6 @@ def write_preprocessing(folder: Path, members: list[Member]) -> None:
     shutil.copyfile(PIPELINE, folder / "dali.py")
     views = [{"output": member.pixels, **asdict(member.view)} for member in members]
     (folder / "preprocessing.json").write_text(json.dumps(views, indent=1) + "\n")
-
-
-def write(file: Path, content: bytes) -> None:
-    """Write a file so that it is there complete or not at all; the same content is left alone, as Triton looks at times."""
-    if file.is_file() and file.read_bytes() == content:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.new")
-    aside.write_bytes(content)
-    aside.replace(file)
 
 
 def _taken(repository: Path, config: ModelConfig) -> bool:

@@ -8,6 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from export import averaging, configuration
+from export.calibration import calibrate
 from export.facts import release_facts
 from export.members import Member
 from export.production import production_members
@@ -16,39 +17,57 @@ ROOT = Path(__file__).parents[1]
 CLASSES = ROOT / "training" / "tasks" / "cassava.json"
 
 
-def tiny_network(pixels: str, probabilities: str, height: int, width: int, classes: int, seed: int) -> onnx.ModelProto:
-    """Mean colour of the photo to class probabilities: float32 [batch, 3, height, width] to [batch, classes]."""
-    weights = np.random.default_rng(seed).normal(size=(3, classes)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("GlobalAveragePool", [pixels], ["pooled"]),
-            helper.make_node("Flatten", ["pooled"], ["colour"]),
-            helper.make_node("MatMul", ["colour", "weights"], ["logits"]),
-            helper.make_node("Softmax", ["logits"], [probabilities], axis=1),
-        ],
-        "tiny",
-        [helper.make_tensor_value_info(pixels, TensorProto.FLOAT, ["batch", 3, height, width])],
-        [helper.make_tensor_value_info(probabilities, TensorProto.FLOAT, ["batch", classes])],
-        [numpy_helper.from_array(weights, "weights")],
+def tiny_network(member: Member, seed: int) -> onnx.ModelProto:
+    """Mean colour of the photo to everything that a member's step answers; statistics and maps are the colours repeated."""
+    classes, length, size = member.class_count, member.outputs.statistics, member.outputs.map_size
+    rng = np.random.default_rng(seed)
+    weights = {
+        "weights": rng.normal(size=(3, classes)).astype(np.float32),
+        "spread": rng.uniform(size=(3, length)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("GlobalAveragePool", [member.pixels], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["colour"]),
+        helper.make_node("MatMul", ["colour", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [member.probabilities], axis=1),
+        helper.make_node("MatMul", ["colour", "spread"], ["signed"]),
+        helper.make_node("Abs", ["signed"], [member.statistics]),
+    ]
+    outputs: list[tuple[str, list[str | int]]] = [
+        (member.probabilities, ["batch", classes]),
+        (member.statistics, ["batch", length]),
+    ]
+    if size is not None:
+        weights["axes"], weights["tile"] = np.array([2, 3]), np.array([1, 1, *size])
+        nodes.append(helper.make_node("Unsqueeze", ["logits", "axes"], ["points"]))
+        nodes.append(helper.make_node("Tile", ["points", "tile"], [member.activation_map]))
+        outputs.append((member.activation_map, ["batch", classes, *size]))
+    pixels = helper.make_tensor_value_info(
+        member.pixels, TensorProto.FLOAT, ["batch", 3, member.view.height, member.view.width]
     )
+    answered = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs]
+    constants = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    graph = helper.make_graph(nodes, "tiny", [pixels], answered, constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
 def fill(repository: Path, members: list[Member], number: int = 1) -> str:
     """Put release `number` of tiny networks into a repository that holds the steps; returns the ensemble's name."""
     for seed, member in enumerate(members):
-        network = tiny_network(
-            member.pixels, member.probabilities, member.view.height, member.view.width, member.class_count, seed
-        )
-        save(network, repository / member.name / str(number))
-    names = {member.probabilities: member.answer for member in members}
-    weights = [1.0] * len(members)
-    average = averaging.averaging_model(names, configuration.PROBABILITIES, weights, members[0].class_count)
+        save(tiny_network(member, seed), repository / member.name / str(number))
+    calibration = calibrate(members, "equal")
+    average = averaging.averaging_model(
+        [averaging.Source(m.probabilities, m.answer, m.statistics, m.outputs.statistics) for m in members],
+        configuration.PROBABILITIES,
+        configuration.OUTLIER_SCORE,
+        calibration.weights,
+        members[0].class_count,
+    )
     save(average, repository / configuration.AVERAGE / str(number))
     source = repository / configuration.PREPROCESS / "1"
     if number != 1:
         shutil.copytree(source, repository / configuration.PREPROCESS / str(number))
-    ensemble = configuration.ensemble(members, number, release_facts(number, members, weights, 0.9))
+    ensemble = configuration.ensemble(members, number, release_facts(number, members, calibration, 0.9))
     (repository / ensemble.name / str(number)).mkdir(parents=True)
     (repository / ensemble.name / "config.pbtxt").write_text(configuration.to_text(ensemble), encoding="utf-8")
     (repository / configuration.ENSEMBLE / "1").mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ from triton_client import infer
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export.__main__ import main
-from export.averaging import averaging_model
+from export.averaging import Source, averaging_model
 from export.thresholds import prediction_set_probability
 
 
@@ -58,8 +58,35 @@ def parameters(repository: Path, number: int) -> dict[str, object]:
     return {key: json.loads(value.string_value) for key, value in config.parameters.items()}
 
 
+def test_the_served_activation_map_is_grad_cam(client: grpc.InferenceServerClient, trained: Path) -> None:
+    network = timm.create_model(f"local-dir:{trained / 'small_cnn'}", pretrained=True).eval()
+    for seed in range(5):
+        photo = encoded(textured(260, 200, seed=seed))
+        served = infer(client, "leaf_ensemble_1", photo, ["activation_map_small_cnn"])["activation_map_small_cnn"]
+        pixels = infer(client, "preprocess", photo, ["pixels_small_cnn"])["pixels_small_cnn"]
+        features = network.forward_features(torch.tensor(pixels)[None]).detach().requires_grad_()
+        logits = network.forward_head(features)[0]
+        for wanted, logit in zip(served, logits, strict=True):
+            (gradient,) = torch.autograd.grad(logit, features, retain_graph=True)
+            cam = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].detach().numpy()
+            scaled = [m / np.abs(m).max() for m in (wanted, cam)]
+            assert np.abs(scaled[0] - scaled[1]).max() < 1e-3
+        assert np.abs(served).max() > 0.01
+
+
+def test_outputs_that_nobody_asks_for_harm_nothing(client: grpc.InferenceServerClient) -> None:
+    photo = encoded(textured(200, 150))
+    both = infer(client, "leaf_ensemble_1", photo, ["probabilities", "activation_map_small_cnn", "outlier_score"])
+    for outputs in (["probabilities"], ["outlier_score"], ["activation_map_small_cnn"]):
+        for name, value in infer(client, "leaf_ensemble_1", photo, outputs).items():
+            assert np.allclose(value, both[name], atol=1e-6)
+
+
 @pytest.mark.parametrize("number", [1, 2])
-def test_triton_answers_what_torch_answers(client: grpc.InferenceServerClient, trained: Path, number: int) -> None:
+def test_triton_answers_what_torch_answers(
+    client: grpc.InferenceServerClient, repository: Path, trained: Path, number: int
+) -> None:
+    temperatures = {m["name"]: m["temperature"] for m in parameters(repository, number)["members"]}
     photo = encoded(textured(300, 200))
     names = ["small_cnn", "small_vit"]
     served = infer(client, f"leaf_ensemble_{number}", photo, ["probabilities", *(f"answer_{n}" for n in names)])
@@ -67,7 +94,7 @@ def test_triton_answers_what_torch_answers(client: grpc.InferenceServerClient, t
         network = timm.create_model(f"local-dir:{trained / name}", pretrained=True).eval()
         view = create_transform(**resolve_model_data_config(network))(Image.open(io.BytesIO(photo)))
         with torch.inference_mode():
-            expected = network(view[None]).softmax(1)[0].numpy()
+            expected = (network(view[None]) / temperatures[name]).softmax(1)[0].numpy()
         assert np.abs(served[f"answer_{name}"] - expected).max() < 0.01
     mean = (served["answer_small_cnn"] + served["answer_small_vit"]) / 2
     assert np.abs(served["probabilities"] - mean).max() < 1e-6
@@ -78,11 +105,18 @@ def test_a_release_says_what_a_client_must_know(repository: Path) -> None:
     assert facts["release"] == 2
     assert facts["task"] == "cassava"
     assert facts["classes"][0]["names"]["en"] == "Cassava Bacterial Blight"
+    temperature = facts["members"][0].pop("temperature")
+    assert 0.1 < temperature < 10
+    assert temperature != 1
     assert facts["members"][0] == {
         "name": "small_cnn",
         "architecture": "test_efficientnet",
         "output": "answer_small_cnn",
+        "activation_map": "activation_map_small_cnn",
+        "view": {"height": 160, "width": 160, "crop_pct": 0.95, "crop_mode": "squash"},
     }
+    assert "activation_map" not in facts["members"][1]
+    assert facts["outlier"] == {"output": "outlier_score", "threshold": None}
     assert facts["weights"] == [0.5, 0.5]
     assert facts["thresholds"]["coverage"] == 0.9
     assert 0 < facts["thresholds"]["prediction_set_probability"] < 1
@@ -103,7 +137,7 @@ def test_float16_halves_the_file(repository: Path) -> None:
 
 
 def test_nothing_is_left_aside(repository: Path) -> None:
-    assert not list(repository.rglob(".*release*"))
+    assert not list(repository.rglob(".release*"))
     assert not list(repository.rglob("*.new"))
 
 
@@ -219,11 +253,14 @@ def test_members_without_evaluation_promise_nothing(trained: Path, tmp_path: Pat
 
 
 def test_the_averaging_step_weighs() -> None:
-    model = averaging_model({"a": "answer_a", "b": "answer_b"}, "mean", [3.0, 1.0], 2)
+    sources = [Source(name, f"answer_{name}", f"statistics_{name}", 4) for name in "ab"]
+    model = averaging_model(sources, "mean", "score", [3.0, 1.0], 2)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     a, b = np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)
-    mean, answer_a, answer_b = session.run(["mean", "answer_a", "answer_b"], {"a": a, "b": b})
+    given = {"a": a, "b": b, "statistics_a": np.ones((1, 4), np.float32), "statistics_b": np.ones((1, 4), np.float32)}
+    mean, answer_a, answer_b, score = session.run(["mean", "answer_a", "answer_b", "score"], given)
     assert np.allclose(mean, 0.75 * a + 0.25 * b)
+    assert np.allclose(score, -np.log(0.8))
     assert (answer_a == a).all()
     assert (answer_b == b).all()
     onnx.checker.check_model(model)

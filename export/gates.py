@@ -1,0 +1,100 @@
+"""What a release must prove before it exists. Each gate has a name, a default, and can be overridden by it alone.
+
+A figure from few photos is judged by its 95 % interval: the gate closes when the whole interval lies outside.
+"""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from export.errors import GateError
+
+DEFAULTS: Mapping[str, float] = {
+    "parity": 1e-4,
+    "parity_float16_weights": 5e-3,
+    "half_precision": 0.01,
+    "served_parity": 0.02,
+    "coverage": 0.03,
+    "refused_leaves": 0.05,
+    "refused_others": 0.95,
+    "ensemble_loss": 0.0,
+}
+"""Largest difference of a probability: torch to ONNX, the same with float16 weights, in half precision, through Triton.
+Then: points by which prediction sets may miss their coverage, most leaves refused, fewest other pictures refused, and
+most macro-F1 that averaging may lose against the best member."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate's figure against its bound."""
+
+    gate: str
+    figure: float
+    interval: tuple[float, float] | None
+    bound: float
+    passed: bool
+    overridden: bool
+
+
+class Gates:
+    """Judges figures as they come, remembers every verdict for the report.
+
+    Args:
+        overrides: bounds by gate; None lets a gate pass whatever its figure.
+    """
+
+    def __init__(self, overrides: Mapping[str, float | None] | None = None) -> None:
+        self._overrides = dict(overrides or {})
+        self.verdicts: list[Verdict] = []
+
+    def bound(self, gate: str) -> float:
+        """Where the gate stands; infinite where it was switched off."""
+        given = self._overrides.get(gate, DEFAULTS[gate])
+        return float("inf") if given is None else given
+
+    def at_most(
+        self, gate: str, figure: float, interval: tuple[float, float] | None = None, what: str | None = None
+    ) -> None:
+        """Close when the figure, or its interval's lower end, exceeds the bound.
+
+        Raises:
+            GateError: it does, and the gate was not switched off.
+        """
+        low = figure if interval is None else interval[0]
+        self._judge(gate, figure, interval, low <= self.bound(gate), what or "at most")
+
+    def at_least(self, gate: str, figure: float, interval: tuple[float, float]) -> None:
+        """Close when the interval's upper end is below the bound.
+
+        Raises:
+            GateError: it is, and the gate was not switched off.
+        """
+        off = gate in self._overrides and self._overrides[gate] is None
+        self._judge(gate, figure, interval, off or interval[1] >= self.bound(gate), "at least")
+
+    def _judge(
+        self, gate: str, figure: float, interval: tuple[float, float] | None, passed: bool, relation: str
+    ) -> None:
+        bound = self.bound(gate)
+        self.verdicts.append(Verdict(gate, figure, interval, bound, passed, gate in self._overrides))
+        if not passed:
+            between = "" if interval is None else f" (95 % interval {interval[0]:.3g} to {interval[1]:.3g})"
+            raise GateError(
+                f"The gate {gate} is closed: {figure:.3g}{between}, allowed {relation} {bound:g}. No release was written. "
+                f"Mend the members, or take it knowingly with --gate {gate}=VALUE or --gate {gate}=off."
+            )
+
+    def said(self) -> list[dict[str, object]]:
+        """All verdicts as JSON values; an infinite bound is null."""
+        return [asdict(v) | {"bound": None if v.bound == float("inf") else v.bound} for v in self.verdicts]
+
+
+def override(text: str) -> tuple[str, float | None]:
+    """An argument `NAME=VALUE` or `NAME=off`."""
+    name, _, value = text.partition("=")
+    if name not in DEFAULTS:
+        raise argparse.ArgumentTypeError(f"there is no gate {name!r}; the gates are {', '.join(DEFAULTS)}")
+    try:
+        return name, None if value == "off" else float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: say {name}=NUMBER or {name}=off") from None
