@@ -8,7 +8,7 @@ import pytest
 import tritonclient.grpc as grpc
 from google.protobuf import text_format
 from pictures import encoded, textured
-from processes import TritonProcess, free_ports, launch
+from processes import TritonProcess, free_ports, launch, wait_until
 from tiny_networks import CLASSES, ROOT, production_repository
 from triton_client import infer
 from tritonclient.grpc import model_config_pb2 as pb
@@ -50,7 +50,7 @@ def client(triton: TritonProcess) -> Iterator[grpc.InferenceServerClient]:
                 shutil.copy(IN_GIT / config.parent.name / "config.pbtxt", config)
         if not works(connection):
             triton.restart()  # this version sometimes crashes on a warm-up that fails
-            assert works(connection)
+            wait_until(lambda: works(connection), 30, "the ensemble works again")  # gRPC connects anew after a pause
 
 
 def spoil(repository: Path, step: str, mistake: Mistake) -> None:
