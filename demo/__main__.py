@@ -6,6 +6,7 @@ Standard library only. The JSON reply is the last line of standard output.
 import argparse
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = ROOT / "demo" / "model_repository"
 PHOTO = ROOT / "demo" / "leaf.jpg"
 LOG = ROOT / "build" / "demo.log"
+STATE = ROOT / "build" / "demo-state"
 START_TIMEOUT_S = 90
 REQUEST_TIMEOUT_S = 30
 BAR = 30
@@ -50,7 +52,14 @@ def start_stack(given: argparse.Namespace) -> subprocess.Popen[bytes]:
     check_port(given.gateway_port)
     LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={"GATEWAY_DATA_DIR": str(STATE), **os.environ},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def check_port(port: int) -> None:
@@ -137,7 +146,8 @@ def diagnose(given: argparse.Namespace) -> None:
     sys.stdout.write(
         f"\n{readable(given.photo, reply)}\n\n"
         "  The demo release is small and weak (demo/MODEL_CARD.md): it shows the path, not the quality.\n"
-        f"  Send your own: curl --data-binary @leaf.jpg {address}/v1/predict   API: {address}/docs\n\n"
+        f"  In a browser: {address}/   operators: {address}/dashboard   API: {address}/docs\n"
+        f"  Send your own: curl --data-binary @leaf.jpg {address}/v1/predict\n\n"
         f"{json.dumps(reply, ensure_ascii=False)}\n"
     )
     sys.stdout.flush()

@@ -35,7 +35,7 @@ def test_it_prints_a_diagnosis_and_ends_with_the_reply() -> None:
     result = run("--once")
     assert result.returncode == 0, result.stderr
     reply = json.loads(result.stdout.splitlines()[-1])
-    assert reply.keys() == KEYS
+    assert reply.keys() >= KEYS
     assert f"leaf.jpg: {reply['class_name']} ({reply['confidence']:.0%})" in result.stdout
     assert [member["name"] for member in reply["members"]] == ["resnet18_narrow", "tiny_vit_narrow"]
     assert "http://127.0.0.1:" in result.stdout
