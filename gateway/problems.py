@@ -1,10 +1,11 @@
 """From an exception to an `application/problem+json` answer (RFC 9457)."""
 
 import json
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from gateway import errors
@@ -14,26 +15,31 @@ from gateway.errors import Problem
 class ProblemBody(BaseModel):
     """The body of every answer with a status of 400 or more."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
+    type: str = Field(description="Stable; what programs should look at.")
+    title: str = Field(description="The same for every problem of the type.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(description="What to do about it, for people.")
+    instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="As in the log and in the header X-Request-ID.")
 
 
-def problem_response(problem: Problem, *, instance: str, request_id: str) -> Response:
-    """The answer for `problem`; `instance` is the path that was asked for."""
-    body = {
+def problem_body(problem: Problem, *, instance: str, request_id: str) -> dict[str, Any]:
+    """The body of the answer for `problem`, also where it stands inside another answer."""
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "instance": instance,
         "request_id": request_id,
+        **problem.extensions,
     }
+
+
+def problem_response(problem: Problem, *, instance: str, request_id: str) -> Response:
+    """The answer for `problem`; `instance` is the path that was asked for."""
     return Response(
-        json.dumps(body, ensure_ascii=False),
+        json.dumps(problem_body(problem, instance=instance, request_id=request_id), ensure_ascii=False),
         status_code=problem.status,
         headers=problem.headers,
         media_type="application/problem+json",
@@ -51,7 +57,9 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def _answer_problem(request: Request, error: Exception) -> Response:
-    return problem_response(_as_problem(request, error), instance=request.url.path, request_id=request.state.request_id)
+    problem = _as_problem(request, error)
+    request.state.problem = problem.type  # for the log and the metrics
+    return problem_response(problem, instance=request.url.path, request_id=request.state.request_id)
 
 
 def _as_problem(request: Request, error: Exception) -> Problem:
@@ -63,6 +71,15 @@ def _as_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, HTTPException) and error.status_code == 404:
         return errors.NotFound(f"There is nothing at {request.url.path}; /openapi.json lists the routes.")
     if isinstance(error, HTTPException) and error.status_code == 405:
-        allow = (error.headers or {}).get("Allow", "")
+        allow = ", ".join(_methods(request, (error.headers or {}).get("Allow", "")))
         return errors.MethodNotAllowed(f"{request.method} is not possible here; use {allow}.", allow)
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        return errors.MalformedRequest("The body cannot be read. Send valid JSON in UTF-8.")
     raise error
+
+
+def _methods(request: Request, of_one_route: str) -> list[str]:
+    """All methods of an address; the framework knows those of one route, and each method may be a route of its own."""
+    template = getattr(request.scope.get("route"), "path", "")
+    described = request.app.openapi()["paths"].get(template, {})
+    return sorted({*filter(None, of_one_route.split(", ")), *map(str.upper, described)})

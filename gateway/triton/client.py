@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import structlog
 import tritonclient.grpc.aio as grpc_aio
+from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
@@ -19,8 +19,8 @@ from gateway.errors import (
     TritonUnavailable,
     UndecodableImage,
 )
-from gateway.release import INPUT_NAME, OUTPUT_NAME, Answer, Release
 from gateway.settings import Settings
+from gateway.triton.release import INPUT_NAME, OUTPUT_NAME, Answer, Release
 
 log = structlog.get_logger()
 
@@ -36,6 +36,8 @@ _CHANNEL_ARGUMENTS = [
 ]
 # The real DALI backend reports a broken image as UNKNOWN; only its text tells.
 _DECODING = re.compile(r"preprocess|decod|nvimagecodec|dali", re.IGNORECASE)
+# The stand-in says so by its code too, as Triton does of an output that it does not have or of a wrong shape.
+_UNDECODABLE = re.compile(r"decod|nvimagecodec", re.IGNORECASE)
 _GONE = re.compile(r"unknown model|no available versions|not found|is not ready|unloading", re.IGNORECASE)
 _QUEUE = re.compile(r"queue|timeout expired|inflight", re.IGNORECASE)
 
@@ -76,13 +78,22 @@ class Triton:
             raise as_problem(error) from error
         return {name: value.string_value for name, value in reply.config.parameters.items()}
 
-    async def infer(self, release: Release, image: bytes, request_id: str) -> Answer:
+    async def infer(
+        self,
+        release: Release,
+        image: bytes,
+        request_id: str,
+        explain: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Ask one release about one image.
 
         Args:
             release: whose ensemble is called.
             image: an image file, sent as UINT8 `[1, len(image)]`.
             request_id: shown in Triton's logs and traces.
+            explain: whether to fetch the class activation maps, of members that have them and say what they see.
+            headers: gRPC metadata, such as `traceparent`; names in lower case.
 
         Raises:
             UndecodableImage: the preprocessing step refused the image, or another one in its batch.
@@ -90,20 +101,29 @@ class Triton:
         """
         encoded = InferInput(INPUT_NAME, [1, len(image)], "UINT8")
         encoded.set_data_from_numpy(np.frombuffer(image, np.uint8)[np.newaxis])
-        names = [OUTPUT_NAME, *(member.output for member in release.members)]
+        rows = [OUTPUT_NAME, *(member.output for member in release.members)]
+        maps = {m.name: m.activation_map for m in release.members if explain and m.activation_map and m.view}
+        outlier = [release.outlier.output] if release.outlier else []
         try:
             result = await self._client.infer(
                 release.ensemble,
                 [encoded],
-                outputs=[InferRequestedOutput(name) for name in names],
+                outputs=[InferRequestedOutput(name) for name in (*rows, *outlier, *maps.values())],
                 request_id=request_id,
                 timeout=self._queue_budget_us,
                 client_timeout=self._infer_timeout_s,
+                headers=headers,
             )
         except InferenceServerException as error:
             raise as_problem(error) from error
-        rows = [_probabilities(result, name, len(release.classes)) for name in names]
-        return Answer(rows[0], tuple(rows[1:]))
+        classes = len(release.classes)
+        ensemble, *members = (_output(result, name, (classes,)) for name in rows)
+        return Answer(
+            ensemble,
+            tuple(members),
+            outlier_score=float(_output(result, outlier[0], (1,))[0]) if outlier else None,
+            activation_maps={member: _output(result, name, (classes, None, None)) for member, name in maps.items()},
+        )
 
 
 def as_problem(error: InferenceServerException) -> Problem:
@@ -119,15 +139,22 @@ def as_problem(error: InferenceServerException) -> Problem:
         return Overloaded("The inference server's queue is full. Try again in a second.")
     if status in ("UNAVAILABLE", "CANCELLED"):
         return TritonUnavailable("The inference server does not answer. Try again in a few seconds.")
-    if status == "INVALID_ARGUMENT" or (status == "UNKNOWN" and _DECODING.search(message)):
+    refusal = {"INVALID_ARGUMENT": _UNDECODABLE, "UNKNOWN": _DECODING}.get(status)
+    if refusal is not None and refusal.search(message):
         return UndecodableImage("The image cannot be decoded. Save it again as JPEG or PNG and send that.")
     return InferenceFailed("The inference server failed. Report it with the request id if it stays so.")
 
 
-def _probabilities(result: grpc_aio.InferResult, name: str, classes: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """One row, FP32 `[classes]`, of an output FP32 `[1, classes]`."""
+def _output(result: grpc_aio.InferResult, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+    """One image's part of an output FP32 `[1, *shape]`; None in `shape` stands for any size but 0."""
     values = result.as_numpy(name)
-    if values is None or values.shape != (1, classes) or not np.isfinite(values).all():
+    if values is None or not _fits(values.shape, (1, *shape)) or not np.isfinite(values).all():
         raise InferenceFailed(f"The inference server returned no valid `{name}`. Report it with the request id.")
-    row: np.ndarray[Any, np.dtype[np.float32]] = values[0]
+    row: NDArray[np.float32] = values[0]
     return row
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size == want if want else size for size, want in zip(shape, wanted, strict=True)
+    )

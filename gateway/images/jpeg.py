@@ -10,10 +10,11 @@ _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
 # Inside entropy-coded data 0xFF is followed by 0x00, a restart marker or fill bytes; anything else ends the scan.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MOST_MARKERS = 1000  # fill bytes too; 20 MB of metadata in segments as large as can be are about 320
 
 
 class BrokenHeaderError(ValueError):
-    """The markers do not lead to a frame and its first scan."""
+    """The markers do not lead to a frame and its first scan, or there are far too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,12 @@ def read_header(data: bytes) -> JpegHeader:
     """Walk the markers of a whole JPEG file up to its first scan.
 
     Raises:
-        BrokenHeaderError: the file ends before, or a segment has an impossible length.
+        BrokenHeaderError: the file ends before, a segment has an impossible length, or there are too many.
     """
     frame: tuple[int, int, int, bool, float] | None = None
     at = 2
     try:
-        while True:
+        for _ in range(_MOST_MARKERS):
             if data[at] != 0xFF:
                 raise BrokenHeaderError(f"no marker at byte {at}")
             marker = data[at + 1]
@@ -61,6 +62,8 @@ def read_header(data: bytes) -> JpegHeader:
             if marker == _START_OF_SCAN:
                 break
             at += 2 + length
+        else:
+            raise BrokenHeaderError("too many markers before the first scan")
         if frame is None:
             raise BrokenHeaderError("a scan without a frame")
         width, height, components, progressive, coefficients = frame
@@ -73,16 +76,21 @@ def count_scans(data: bytes, first_scan: int, at_most: int) -> int:
     """Number of scans of the image whose first scan's marker lies at byte `first_scan`, counted up to `at_most`.
 
     Stops at the image's end: gain maps, previews and videos that phones append are not counted.
+
+    Raises:
+        BrokenHeaderError: there is far more between the scans than tables.
     """
     count = 0
     at = first_scan
-    while count < at_most:
+    for _ in range(_MOST_MARKERS):
         match = _SCAN_END.search(data, at)
         if match is None or data[match.end() - 1] == _END_OF_IMAGE:
-            break
+            return count
         count += data[match.end() - 1] == _START_OF_SCAN
+        if count == at_most:
+            return count
         at = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
-    return count
+    raise BrokenHeaderError("too many markers between scans")
 
 
 def _read_frame(data: bytes, at: int) -> tuple[int, int, int]:

@@ -1,0 +1,1 @@
+"""Whether an upload is an image that can be diagnosed."""
