@@ -1,0 +1,1 @@
+"""How the running gateway is seen: metrics, logs, traces."""

@@ -1,0 +1,1 @@
+"""The public page: what it consists of, and how browsers are told to treat it."""
