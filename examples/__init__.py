@@ -1,0 +1,1 @@
+"""How to ask the gateway, in three languages."""
