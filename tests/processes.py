@@ -161,7 +161,8 @@ class GatewayProcess:
 @contextlib.contextmanager
 def running_gateway(triton_url: str, log: Path, ready: bool = True, **settings: object) -> Iterator[GatewayProcess]:
     """A live gateway; `settings` by field name. Waits for readiness too unless told otherwise."""
-    environment = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = {"GATEWAY_DATA_DIR": str(log.with_suffix(".state"))}
+    environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"GATEWAY_PORT": "0", "GATEWAY_TRITON_URL": triton_url}
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -17,6 +17,18 @@ CLASS_NAMES = {
 LIMITS = {"max_bytes": 20_971_520, "max_pixels": 64 * 2**20, "min_side": 32, "max_aspect_ratio": 8}
 MEMBERS = ("efficientnet_b4", "vit_base_384")
 OUTPUTS = ("probabilities", *(f"answer_{member}" for member in MEMBERS))
+MAPS = tuple(f"activation_map_{member}" for member in MEMBERS)
+MAP_SHAPE = (len(CLASS_NAMES), 12, 12)
+VIEW = {"height": 384, "width": 384, "crop_pct": 1.0, "crop_mode": "center"}
+OUTLIER_THRESHOLD = 3.0
+EXPLAINED: dict[str, object] = {
+    "members": [
+        {"name": name, "output": f"answer_{name}", "activation_map": f"activation_map_{name}", "view": VIEW}
+        for name in MEMBERS
+    ],
+    "outlier": {"output": "outlier_score", "threshold": OUTLIER_THRESHOLD},
+}
+"""Parameters of a release that has class activation maps and an outlier score."""
 
 
 def release_parameters(number: int, **changes: object) -> dict[str, object]:
@@ -45,6 +57,7 @@ def write_null_model(repository: Path, max_queue_size: int = 256) -> None:
     config.input.add(name="encoded_image", data_type=pb.TYPE_UINT8, dims=[-1], allow_ragged_batch=True)
     for output in OUTPUTS:
         config.output.add(name=output, data_type=pb.TYPE_FP32, dims=[len(CLASS_NAMES)])
+    _add_extra_outputs(config)
     config.instance_group.add(count=1, kind=pb.ModelInstanceGroup.KIND_CPU)
     policy = config.dynamic_batching.default_queue_policy
     policy.max_queue_size = max_queue_size
@@ -57,7 +70,7 @@ def write_null_model(repository: Path, max_queue_size: int = 256) -> None:
 
 
 def write_ensemble(repository: Path, number: int, **changes: object) -> str:
-    """The ensemble of release `number`; returns its name."""
+    """The ensemble of release `number`; returns its name. `**EXPLAINED` gives it the outputs that explain an answer."""
     name = f"leaf_ensemble_{number}"
     config = pb.ModelConfig(name=name, platform="ensemble", max_batch_size=8)
     config.input.add(name="encoded_image", data_type=pb.TYPE_UINT8, dims=[-1])
@@ -66,8 +79,19 @@ def write_ensemble(repository: Path, number: int, **changes: object) -> str:
     for output in OUTPUTS:
         config.output.add(name=output, data_type=pb.TYPE_FP32, dims=[len(CLASS_NAMES)])
         step.output_map[output] = output
+    if "outlier" in changes:
+        for output in _add_extra_outputs(config):
+            step.output_map[output] = output
     for key, value in release_parameters(number, **changes).items():
         config.parameters[key].string_value = json.dumps(value)
     (repository / name / "1").mkdir(parents=True)
     (repository / name / "config.pbtxt").write_text(text_format.MessageToString(config))
     return name
+
+
+def _add_extra_outputs(config: pb.ModelConfig) -> tuple[str, ...]:
+    """Declare the outlier score and the activation maps; returns their names."""
+    config.output.add(name="outlier_score", data_type=pb.TYPE_FP32, dims=[1])
+    for output in MAPS:
+        config.output.add(name=output, data_type=pb.TYPE_FP32, dims=MAP_SHAPE)
+    return ("outlier_score", *MAPS)

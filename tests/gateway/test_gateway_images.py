@@ -1,21 +1,24 @@
 """What the checks do to odd and hostile images: unit tests of the checks, then the real process."""
 
 import io
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 from null_repository import LIMITS
-from photos import encode, many_scans_jpeg, photo, picture, zero_png
+from photos import CROWDS, crowded, crowded_tiff, encode, many_scans_jpeg, photo, picture, png_chunk, zero_png
 from PIL import Image
-from processes import GatewayProcess
+from processes import GatewayProcess, TritonProcess, running_gateway, wait_until
 
-from gateway import errors, formats, jpeg
-from gateway.images import check_pixels, read_header
-from gateway.release import Limits
+from gateway import errors
+from gateway.images import formats, jpeg
+from gateway.images.decoding import check_pixels
+from gateway.images.headers import read_header
+from gateway.triton.release import Limits
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 ODD_IMAGES = sorted((DATA / "odd_images").glob("*.*"))
@@ -42,7 +45,7 @@ LIMITS_OF_TESTS = Limits.model_validate(LIMITS)
 
 
 def check(data: bytes, limits: Limits = LIMITS_OF_TESTS) -> bytes:
-    return check_pixels(data, read_header(data, limits))
+    return check_pixels(data, read_header(data, limits, 2**24)).encoded
 
 
 FORMATS = {
@@ -149,7 +152,7 @@ def test_other_formats_are_refused(start: bytes) -> None:
 @pytest.mark.parametrize("kind", [b"VP8 ", b"VP8L", b"VP8X", b"JUNK"])
 def test_webp_header_is_read_without_its_data(kind: bytes) -> None:
     with pytest.raises((errors.UndecodableImage, errors.ImageTooSmall)):
-        read_header(b"RIFF\x20\x00\x00\x00WEBP" + kind + bytes(20), LIMITS_OF_TESTS)
+        read_header(b"RIFF\x20\x00\x00\x00WEBP" + kind + bytes(20), LIMITS_OF_TESTS, 2**24)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +204,80 @@ def test_jpeg_with_thousands_of_scans_is_refused_at_once() -> None:
 )
 def test_limits_are_the_releases(width: int, height: int, problem: type[errors.Problem]) -> None:
     with pytest.raises(problem):
-        read_header(zero_png(width, height), LIMITS_OF_TESTS)
+        read_header(zero_png(width, height), LIMITS_OF_TESTS, 2**24)
 
 
 def test_pillows_own_bomb_limit_is_answered_as_too_large() -> None:
     limits = Limits(max_bytes=10**9, max_pixels=10**12, min_side=1, max_aspect_ratio=10**6)
+    huge = bytearray(FORMATS["bmp"])
+    struct.pack_into("<II", huge, 18, 20_000, 20_000)
     with pytest.raises(errors.ImageTooLarge):
-        read_header(zero_png(20_000, 20_000), limits)
+        read_header(bytes(huge), limits, 2**24)
+
+
+@pytest.mark.parametrize("kind", [*CROWDS, "tiff-tags"])
+def test_millions_of_parts_are_refused_at_once(kind: str) -> None:
+    data = crowded_tiff() if kind == "tiff-tags" else crowded(kind, 20_000_000)
+    started = time.monotonic()
+    with pytest.raises(errors.UndecodableImage):
+        read_header(data, LIMITS_OF_TESTS, 2**24)
+    assert time.monotonic() - started < 0.2
+
+
+def test_millions_of_segments_between_scans_are_refused_at_once() -> None:
+    data = encode(picture(), progressive=True)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    started = time.monotonic()
+    with pytest.raises(errors.UndecodableImage):
+        check(data[:second] + b"\xff\xfe\x00\x02" * 4_000_000 + data[second:])
+    assert time.monotonic() - started < 0.2
+
+
+def test_as_many_parts_as_writers_make_are_accepted() -> None:
+    plain = encode(picture(1600, 1200), "PNG", compress_level=0)
+    start, end = plain.index(b"IDAT") - 4, plain.rindex(b"IEND") - 4
+    pixels = b"".join(chunk[8:-4] for chunk in png_chunks(plain[start:end]))
+    in_4_kb = b"".join(png_chunk(b"IDAT", pixels[at : at + 4096]) for at in range(0, len(pixels), 4096))
+    texts = png_chunk(b"tEXt", b"Comment\x00a leaf") * 300
+    assert check(plain[:start] + in_4_kb + texts + plain[end:])
+    jpeg_file = FORMATS["jpeg"]
+    profile = (b"\xff\xe2\xff\xff" + bytes(65_533)) * 300
+    assert check(jpeg_file[:2] + profile + jpeg_file[2:])
+
+
+def png_chunks(data: bytes) -> Iterator[bytes]:
+    while data:
+        size = 12 + int.from_bytes(data[:4], "big")
+        yield data[:size]
+        data = data[size:]
+
+
+@pytest.mark.parametrize("end", [0, 4, 11])
+def test_png_without_its_end_is_refused(end: int) -> None:
+    data = FORMATS["png"]
+    assert check(data + b"appended by a phone")
+    with pytest.raises(errors.UndecodableImage):
+        check(data[: len(data) - 12 + end])
+
+
+@pytest.fixture(scope="module")
+def busy(null_triton: TritonProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """A gateway for what is sent by the dozen."""
+    with running_gateway(null_triton.grpc_url, tmp_path_factory.mktemp("busy") / "log") as gateway:
+        yield gateway
+
+
+def test_one_upload_does_not_hold_up_the_others(busy: GatewayProcess) -> None:
+    uploads = [crowded(kind, 20_000_000) for kind in CROWDS] + [crowded_tiff()]
+    slowest = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        waiting = [pool.submit(httpx2.post, f"{busy.url}/v1/predict", content=data, timeout=20) for data in uploads]
+        while not all(sent.done() for sent in waiting):
+            started = time.monotonic()
+            assert busy.is_live()
+            slowest = max(slowest, time.monotonic() - started)
+    assert {sent.result().status_code for sent in waiting} == {422}
+    assert slowest < 1
 
 
 @pytest.mark.parametrize(
@@ -238,9 +308,40 @@ def test_several_huge_decodes_at_once_stay_within_the_budget(client: httpx2.Clie
     before = gateway.reset_peak()
     with ThreadPoolExecutor(4) as pool:
         replies = list(pool.map(lambda _: client.post("/v1/predict", content=huge), range(4)))
-    assert {reply.status_code for reply in replies} <= {200, 504}
+    assert {reply.status_code for reply in replies} <= {200, 503}
     assert 200 in {reply.status_code for reply in replies}
     assert gateway.peak_bytes - before < 512e6
+
+
+@pytest.mark.parametrize(
+    ("image", "copies", "query"),
+    [
+        pytest.param(lambda: encode(Image.new("RGB", (5000, 5000)), "WEBP", method=0), 8, "", id="webp-25MP"),
+        pytest.param(
+            lambda: encode(Image.new("RGBA", (6900, 6900), (90, 140, 60, 255)), "PNG", compress_level=1),
+            3,
+            "?keep_photo=true",
+            id="png-47MP-kept",
+        ),
+    ],
+)
+def test_memory_is_bounded_and_given_back(
+    busy: GatewayProcess, image: Callable[[], bytes], copies: int, query: str
+) -> None:
+    data = image()
+    url = f"{busy.url}/v1/predict"
+    assert httpx2.post(url, content=photo()).status_code == 200
+    before = busy.reset_peak()
+    with ThreadPoolExecutor(copies) as pool:
+        replies = list(pool.map(lambda _: httpx2.post(url + query, content=data, timeout=20), range(copies)))
+    answered = [reply.json()["prediction_id"] for reply in replies if reply.status_code == 200]
+    assert {reply.status_code for reply in replies} <= {200, 503}
+    assert answered
+    if query:
+        records = [f"{busy.url}/v1/predictions/{prediction}" for prediction in answered]
+        wait_until(lambda: all(httpx2.get(url).json()["photo_kept"] for url in records), 20, "photos kept")
+    assert busy.peak_bytes - before < 512e6
+    assert busy.reset_peak() - before < 100e6
 
 
 @pytest.mark.skipif(not ODD_IMAGES, reason="shared data is not here")

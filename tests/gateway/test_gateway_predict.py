@@ -1,13 +1,16 @@
 """The reply of contract 3."""
 
 import json
+import time
 
 import httpx2
 import pytest
 from null_repository import CLASS_NAMES, MEMBERS
 from photos import encode, photo, picture
+from starlette.requests import Request
 
-from gateway.replies import Prediction, decide
+from gateway.predictions.question import ask
+from gateway.predictions.replies import Prediction, decide
 
 ENGLISH = [names["en"] for names in CLASS_NAMES.values()]
 
@@ -31,6 +34,10 @@ def test_keys_stand_in_the_contracts_order(client: httpx2.Client) -> None:
         "prediction_id",
         "request_id",
         "timings_ms",
+        "quality",
+        "advice",
+        "advice_source",
+        "explanation",
     ]
 
 
@@ -52,8 +59,16 @@ def test_each_member_is_reported(client: httpx2.Client) -> None:
 
 def test_timings_add_up(client: httpx2.Client) -> None:
     timings = predict(client, photo())["timings_ms"]
-    assert list(timings) == ["receive", "check", "infer", "total"]
-    assert 0 < timings["receive"] + timings["check"] + timings["infer"] <= timings["total"] + 0.05
+    assert list(timings) == ["receive", "queue", "check", "infer", "respond", "total"]
+    assert min(timings.values()) >= 0
+    assert sum(list(timings.values())[:-1]) == pytest.approx(timings["total"], abs=0.01)
+
+
+def test_the_total_is_what_the_caller_waits(client: httpx2.Client) -> None:
+    started = time.perf_counter()
+    timings = predict(client, photo("sleep=0.3"))["timings_ms"]
+    waited_ms = (time.perf_counter() - started) * 1000
+    assert 300 < timings["infer"] <= timings["total"] < waited_ms
 
 
 def without_ids(reply: dict[str, object]) -> dict[str, object]:
@@ -149,3 +164,9 @@ def test_without_thresholds_every_class_is_plausible() -> None:
 )
 def test_ordinary_variants_are_answered(client: httpx2.Client, image: bytes) -> None:
     predict(client, image)
+
+
+def test_a_route_that_admits_nobody_asks_nothing() -> None:
+    request = Request({"type": "http", "headers": [], "client": ("127.0.0.1", 5), "state": {"request_id": "1"}})
+    with pytest.raises(AttributeError, match="caller"):
+        ask(request, "predict")

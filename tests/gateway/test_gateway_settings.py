@@ -4,11 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from pydantic import ValidationError
 
-from gateway.checking import MemoryBudget
+from gateway.images.checking import MemoryBudget
 from gateway.settings import Settings, load_settings
 
 
@@ -78,3 +79,27 @@ def test_budget_granted_and_cancelled_in_one_moment_is_given_back() -> None:
         await asyncio.wait_for(budget.acquire(10), 1)
 
     asyncio.run(scenario())
+
+
+def test_threads_hold_memory_of_the_same_budget() -> None:
+    async def scenario() -> list[str]:
+        budget, order = MemoryBudget(10), []
+        hold = budget.for_threads()
+
+        def keep() -> None:
+            with hold(1000):  # all there is
+                order.append("thread")
+                time.sleep(0.05)
+
+        await budget.acquire(4)
+        thread = asyncio.create_task(asyncio.to_thread(keep))
+        await asyncio.sleep(0.05)
+        assert order == []
+        behind = asyncio.create_task(budget.acquire(1))
+        budget.release(4)
+        await behind
+        order.append("behind")
+        await thread
+        return order
+
+    assert asyncio.run(scenario()) == ["thread", "behind"]

@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx2
 import pytest
 import tritonclient.grpc as triton_grpc
-from null_repository import write_ensemble, write_null_model
+from null_repository import EXPLAINED, MAPS, write_ensemble, write_null_model
 from photos import many_scans_jpeg, photo
 from processes import GatewayProcess, TritonProcess, free_ports, running_gateway, wait_until
 from tritonclient.utils import InferenceServerException
 
 from gateway import errors
-from gateway.triton import as_problem
+from gateway.triton.client import as_problem
 
 
 @pytest.fixture
@@ -57,17 +57,21 @@ def impatient_gateway(null_triton: TritonProcess, tmp_path_factory: pytest.TempP
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("image", "answer"),
     [
-        pytest.param(lambda: photo("sleep=1"), id="inference"),
-        pytest.param(lambda: many_scans_jpeg(19, 8000, 8000), id="check"),
+        # Nobody else was answered meanwhile: what is slow may be Triton.
+        pytest.param(lambda: photo("sleep=1"), (503, "/problems/triton-unavailable"), id="inference"),
+        pytest.param(lambda: many_scans_jpeg(19, 8000, 8000), (504, "/problems/deadline-exceeded"), id="check"),
     ],
 )
-def test_slow_work_is_given_up(impatient_gateway: GatewayProcess, image: Callable[[], bytes]) -> None:
+def test_slow_work_is_given_up(
+    impatient_gateway: GatewayProcess, image: Callable[[], bytes], answer: tuple[int, str]
+) -> None:
     data = image()
+    wait_until(impatient_gateway.is_ready, 5, "ready")
     started = time.monotonic()
     reply = httpx2.post(f"{impatient_gateway.url}/v1/predict", content=data)
-    assert (reply.status_code, reply.json()["type"]) == (504, "/problems/deadline-exceeded")
+    assert (reply.status_code, reply.json()["type"]) == answer
     assert time.monotonic() - started < 1.5
     time.sleep(1)  # the work given up on still runs to its end
 
@@ -93,7 +97,11 @@ def test_triton_dies_and_comes_back(own_triton: TritonProcess, tmp_path: Path) -
     with running_gateway(own_triton.grpc_url, tmp_path / "log", **settings) as gateway:
         own_triton.stop()
         reply = httpx2.post(f"{gateway.url}/v1/predict", content=photo())
-        assert (reply.status_code, reply.json()["type"]) == (503, "/problems/triton-unavailable")
+        assert reply.status_code == 503
+        assert reply.json()["type"] in (
+            "/problems/triton-unavailable",
+            "/problems/not-ready",
+        )  # by who noticed it first
         assert int(reply.headers["Retry-After"]) > 0
         wait_until(lambda: not gateway.is_ready(), 5, "not ready while Triton is down")
         assert gateway.is_live()
@@ -142,6 +150,46 @@ def test_highest_ready_valid_release_answers(own_triton: TritonProcess, tmp_path
         )
 
 
+def test_a_release_is_proved_before_it_takes_over(own_triton: TritonProcess, tmp_path: Path) -> None:
+    control = triton_grpc.InferenceServerClient(own_triton.grpc_url)
+    repository, seen = own_triton.repository, set()
+
+    def served() -> int:
+        """The release that answers; readiness is asked right after it was chosen and then for a while."""
+        ready = httpx2.get(f"{gateway.url}/health/ready")
+        seen.add(ready.status_code)
+        return int(ready.json().get("release", 0))
+
+    with running_gateway(own_triton.grpc_url, tmp_path / "log", poll_interval_s=0.1) as gateway:
+        broken = EXPLAINED | {"outlier": {"output": MAPS[0]}}  # a promise that the model does not keep
+        control.load_model(write_ensemble(repository, 2, **broken))
+        wait_until(lambda: "does not answer its first probe" in gateway.log.read_text(), 5, "release 2 probed")
+        for _ in range(20):
+            assert served() == 1
+            assert httpx2.post(f"{gateway.url}/v1/predict", content=photo()).json()["release"] == 1
+        assert gateway.log.read_text().count("does not answer its first probe") == 1  # not at each look
+        control.load_model(write_ensemble(repository, 3))
+        wait_until(lambda: served() == 3, 5, "release 3 chosen")
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            assert served() == 3
+    assert seen == {200}
+
+
+def test_readiness_outlives_answers_of_the_release_before(own_triton: TritonProcess, tmp_path: Path) -> None:
+    control = triton_grpc.InferenceServerClient(own_triton.grpc_url)
+    with (
+        running_gateway(own_triton.grpc_url, tmp_path / "log", poll_interval_s=0.1) as gateway,
+        ThreadPoolExecutor() as pool,
+    ):
+        late = pool.submit(httpx2.post, f"{gateway.url}/v1/predict", content=photo("sleep=1"))
+        time.sleep(0.2)
+        control.load_model(write_ensemble(own_triton.repository, 2))
+        wait_until(lambda: httpx2.get(f"{gateway.url}/health/ready").json()["release"] == 2, 5, "release 2 chosen")
+        assert late.result().json()["release"] == 1
+        assert gateway.is_ready()
+
+
 def same_names() -> list[dict[str, object]]:
     return [{"key": str(number), "names": {"en": "Same"}} for number in range(5)]
 
@@ -186,6 +234,8 @@ def test_no_answer_fails_or_mixes_while_releases_come_and_go(own_triton: TritonP
         ("UNAVAILABLE", "'x' has no available versions", errors.ReleaseGone),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", errors.DeadlineExceeded),
         ("INVALID_ARGUMENT", "in ensemble 'x', the image cannot be decoded", errors.UndecodableImage),
+        ("INVALID_ARGUMENT", "unexpected inference output 'x' for model 'preprocess'", errors.InferenceFailed),
+        ("INVALID_ARGUMENT", "unexpected shape for input 'encoded_image' for model 'x'", errors.InferenceFailed),
         ("INVALID_ARGUMENT", "cannot decode the image: JPEG marker not found", errors.UndecodableImage),
         ("UNKNOWN", "Critical error in pipeline: nvImageCodec failure: '#4'", errors.UndecodableImage),
         ("UNKNOWN", "something else", errors.InferenceFailed),

@@ -1,5 +1,6 @@
 """Receiving: size caps, forms, slow and vanishing clients."""
 
+import contextlib
 import json
 import socket
 import time
@@ -92,6 +93,96 @@ def test_slow_upload_times_out(null_triton: TritonProcess, tmp_path: Path) -> No
 
     with running_gateway(null_triton.grpc_url, tmp_path / "log", receive_timeout_s=0.5) as gateway:
         problem(httpx2.post(f"{gateway.url}/v1/predict", content=dripping()), 408, "receive-timeout")
+
+
+def test_an_upload_that_stands_still_is_given_up_soon(null_triton: TritonProcess, tmp_path: Path) -> None:
+    with (
+        running_gateway(null_triton.grpc_url, tmp_path / "log", receive_stall_s=0.5) as gateway,
+        stalled(gateway, "/v1/predict", bytes(1000)) as connection,
+    ):
+        started = time.monotonic()
+        answer = answer_of(connection)
+        assert answer.startswith("HTTP/1.1 408")
+        assert "for 0.5 seconds" in answer
+        assert time.monotonic() - started < 2
+
+
+def test_a_slow_upload_passes_while_it_keeps_coming(null_triton: TritonProcess, tmp_path: Path) -> None:
+    def trickling(data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), 4096):
+            yield data[start : start + 4096]
+            time.sleep(0.1)
+
+    settings = {"receive_timeout_s": 0.5, "receive_min_bytes_per_s": 10_000}
+    with running_gateway(null_triton.grpc_url, tmp_path / "log", **settings) as gateway:
+        image = photo()
+        body = image + bytes(20 * 4096 - len(image))
+        started = time.monotonic()
+        assert httpx2.post(f"{gateway.url}/v1/predict", content=trickling(body)).status_code == 200
+        assert time.monotonic() - started > 2
+
+
+def test_a_slow_upload_is_given_up_where_others_need_its_memory(null_triton: TritonProcess, tmp_path: Path) -> None:
+    settings = {"receive_timeout_s": 1, "upload_buffer_bytes": MEBIBYTE}
+    with (
+        running_gateway(null_triton.grpc_url, tmp_path / "log", **settings) as gateway,
+        stalled(gateway, "/v1/predict", bytes(700_000), 900_000) as connection,
+    ):
+        started = time.monotonic()
+        assert answer_of(connection).startswith("HTTP/1.1 503")  # its bytes alone had earned it 342 s
+        assert time.monotonic() - started < 3
+
+
+STRANGER = ("127.0.0.2", 0)
+
+
+@contextlib.contextmanager
+def stalled(gateway: GatewayProcess, path: str, body: bytes, length: int = 2_000_000) -> Iterator[socket.socket]:
+    """An upload by a stranger that never ends."""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5, source_address=STRANGER) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\nContent-Length: {length}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        yield connection
+
+
+def answer_of(connection: socket.socket) -> str:
+    answer = b""
+    while not answer.endswith(b"}"):
+        answer += connection.recv(65536)
+    return answer.decode()
+
+
+def test_one_client_cannot_fill_the_buffer(null_triton: TritonProcess, tmp_path: Path) -> None:
+    settings = {"upload_buffer_bytes": 4 * MEBIBYTE, "group_max_bytes": MEBIBYTE}
+    with running_gateway(null_triton.grpc_url, tmp_path / "log", **settings) as gateway, contextlib.ExitStack() as held:
+        body = photo() + bytes(500_000)
+        for _ in range(4):
+            held.enter_context(stalled(gateway, "/v1/predict", bytes(1_000_000)))
+        wait_until(lambda: '"problem": "/problems/rate-limited"' in gateway.log.read_text(), 3, "others refused")
+        with httpx2.Client(transport=httpx2.HTTPTransport(local_address=STRANGER[0])) as stranger:
+            refused = stranger.post(f"{gateway.url}/v1/predict", content=body)
+            problem(refused, 429, "rate-limited")
+            assert refused.headers["Retry-After"] == "1"
+            assert httpx2.post(f"{gateway.url}/v1/predict", content=body).status_code == 200
+            held.close()
+            wait_until(
+                lambda: stranger.post(f"{gateway.url}/v1/predict", content=body).status_code == 200,
+                3,
+                "share given back",
+            )
+
+
+def test_uploads_that_stand_still_take_no_slots(null_triton: TritonProcess, tmp_path: Path) -> None:
+    with (
+        running_gateway(null_triton.grpc_url, tmp_path / "log", max_in_flight=8) as gateway,
+        contextlib.ExitStack() as held,
+    ):
+        for path in ("/v1/diagnoses", "/v1/predict"):
+            for _ in range(10):
+                held.enter_context(stalled(gateway, path, bytes(10)))
+        time.sleep(0.3)
+        assert httpx2.post(f"{gateway.url}/v1/predict", content=photo()).status_code == 200
+        assert httpx2.post(f"{gateway.url}/v1/diagnoses", files={"file": photo()}).status_code == 200
 
 
 def logged(log: Path, **fields: object) -> bool:
