@@ -88,7 +88,7 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
             order = [OURS, BARE[OURS], EAGER, OURS_HALF, BARE[OURS_HALF], EAGER_HALF]
             for name in order if number % 2 == 0 else reversed(order):
                 if name in ports:
-                    result = load.closed_loop(ports[name], photos, given.clients, given.seconds)
+                    result = load.closed_loop(load.Target(ports[name]), photos, given.clients, given.seconds)
                     if result.failures:
                         raise SystemExit(f"bench: {name} failed {result.failures} times: its figures mean nothing.")
                     figures |= {name: result.photos_per_second, f"{name}, p95 ms": result.p95_ms}

@@ -4,9 +4,11 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,9 +35,10 @@ def stack(repository: Path, precision: str) -> Iterator[int]:
     command += ["--triton-python", str(ENVIRONMENTS / "triton/bin/python"), "--gateway-port", str(gateway)]
     command += ["--http-port", str(http_port), "--grpc-port", str(grpc), "--metrics-port", str(metrics)]
     command += ["--precision", precision]
-    env = {**os.environ, "GATEWAY_LOG_LEVEL": "warning", **patience(60)}
-    with _running(command, env, gateway):
-        yield gateway
+    with tempfile.TemporaryDirectory() as state:
+        env = {**os.environ, "GATEWAY_LOG_LEVEL": "warning", "GATEWAY_DATA_DIR": state, **patience(60)}
+        with running(command, env, gateway):
+            yield gateway
 
 
 def patience(seconds: float) -> dict[str, str]:
@@ -86,29 +89,31 @@ def pytorch(members: Sequence[Path], dtype: str) -> Iterator[int]:
         "PEER_MEMBERS": os.pathsep.join(str(folder.resolve()) for folder in members),
         "PEER_DTYPE": dtype,
     }
-    with _running(command, env, port):
+    with running(command, env, port):
         yield port
 
 
 @contextlib.contextmanager
-def _running(command: list[str], env: dict[str, str], port: int) -> Iterator[None]:
+def running(command: list[str], env: dict[str, str], port: int, path: str = "/health/ready") -> Iterator[None]:
+    """A process of its own, from the moment it answers 200 on `path` until the block ends."""
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not _ready(port):
+        while not _ready(port, path):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{' '.join(command[:4])} ... did not start; its message is above.")
             time.sleep(0.2)
         yield
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
-def _ready(port: int) -> bool:
+def _ready(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/health/ready")
+        connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
     except OSError:
         return False
