@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -47,15 +48,20 @@ def start(given: argparse.Namespace, processes: dict[str, subprocess.Popen[bytes
     triton = [given.triton_python, "-m", "server", "--repository", str(given.repository.resolve())]
     for flag in ("http_port", "grpc_port", "metrics_port", "precision"):
         triton += [f"--{flag.replace('_', '-')}", str(getattr(given, flag))]
-    gateway_env = {
-        **os.environ,
-        "GATEWAY_PORT": str(given.gateway_port),
-        "GATEWAY_TRITON_URL": f"127.0.0.1:{given.grpc_port}",
-    }
     processes["Triton"] = subprocess.Popen([_absolute(triton[0]), *triton[1:]], cwd=ROOT, start_new_session=True)
     processes["gateway"] = subprocess.Popen(
-        [_absolute(given.gateway_python), "-m", "gateway"], cwd=ROOT, env=gateway_env, start_new_session=True
+        [_absolute(given.gateway_python), "-m", "gateway"],
+        cwd=ROOT,
+        env=gateway_environment(given, os.environ),
+        start_new_session=True,
     )
+
+
+def gateway_environment(given: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, str]:
+    """The gateway's; where `environment` says nothing of hosts and credentials this machine may do everything without one."""
+    told = {} if "GATEWAY_HOST" in environment else {"GATEWAY_AUTH": "open"}
+    ports = {"GATEWAY_PORT": str(given.gateway_port), "GATEWAY_TRITON_URL": f"127.0.0.1:{given.grpc_port}"}
+    return {**told, **environment, **ports}
 
 
 def _absolute(interpreter: str) -> str:
