@@ -38,7 +38,7 @@ train: install-dev ## train one member: PRESET=demo_cnn DATA=folder OUT=folder
 
 export: install-dev ## trained members to the next release: MEMBERS="folder folder" REPOSITORY=folder
 	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))
-	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(EXPORT_FLAGS)
+	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
 
 FULLSIZE := build/fullsize
 CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,vit_base_384=int8)
@@ -49,20 +49,27 @@ fullsize: install-dev ## the real pair at full size into build/fullsize (MEMBERS
 	    --repository $(FULLSIZE)/model_repository --cpu-precision $(CPU_PRECISION) $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 .PHONY: demo-release configurations
-demo-release: install-dev ## write the demo's release anew from demo/members
+demo-release: install-dev install-server ## write the demo's release anew from demo/members (PHOTOS=folder NEGATIVES=folder)
+	$(if $(and $(PHOTOS),$(NEGATIVES)),,$(error the outlier score is fitted on photos: make demo-release PHOTOS=cassava/train_images NEGATIVES=not_a_leaf))
 	rm -rf demo/model_repository
-	$(DEV) -m export release --members $(sort $(wildcard demo/members/*)) --repository demo/model_repository --float16-weights
+	$(DEV) -m export release --members $(sort $(wildcard demo/members/*)) --repository demo/model_repository --float16-weights \
+	    --photos "$(PHOTOS)" --negatives "$(NEGATIVES)" --fit-negatives car dog flower --near-negatives flower fruit \
+	    --outlier-photos 320 --triton-python $(TRITON_PYTHON)
 
 configurations: install-dev ## write model_repository/ anew: the production pair, without weights
+	rm -f model_repository/*/config.pbtxt
 	$(DEV) -m export configurations --repository model_repository --classes training/tasks/cassava.json
 
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test lint typecheck check format bench-fullsize
-test: install-dev install-test-server ## all checks and tests, on a real Triton
+.PHONY: test prove lint typecheck check format docs bench-fullsize bench-gateway
+test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
+
+prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+	$(DEV) -m pytest --no-cov --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev ## style and dead code
 	.venv/dev/bin/ruff check .
@@ -70,6 +77,9 @@ lint: install-dev ## style and dead code
 
 typecheck: install-dev ## strict types
 	.venv/dev/bin/mypy
+
+docs: install-dev ## write the generated pages of docs/ anew
+	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 
 format: install-dev ## rewrite to the house style
 	.venv/dev/bin/ruff check --fix .
@@ -79,9 +89,12 @@ bench-fullsize: install-dev install-server install-gateway ## the full-size pair
 	$(if $(wildcard $(FULLSIZE)/model_repository/leaf_ensemble_1),,@$(MAKE) --no-print-directory fullsize)
 	$(DEV) -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH_FLAGS)
 
+bench-gateway: install-dev install-server install-gateway .venv/peers/.installed ## what the gateway adds to a gRPC call, and its rate beside LitServe and BentoML
+	$(DEV) -m benchmarks.gateway_cost $(BENCH_FLAGS)
+
 ##### environments
 
-.PHONY: install-server install-gateway install-dev install-test-server system lock clean
+.PHONY: install-server install-gateway install-dev install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
@@ -90,6 +103,7 @@ install-test-server: .venv/triton/.measured
 .venv/triton/.installed: requirements/server.txt | $(UV) system
 .venv/gateway/.installed: requirements/gateway.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
+.venv/peers/.installed: requirements/peers.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -106,8 +120,11 @@ $(UV): requirements/uv.txt
 	@$(PYTHON) -m venv .venv/uv
 	@.venv/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 
-system: ## the one system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
-	@$(PYTHON) deploy/libpython.py
+system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
+	@$(PYTHON) deploy/system_packages.py serve
+
+system-test: ## Chromium, PostgreSQL and Redis for the tests that run them, likewise
+	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 LOCK_FLAGS ?=
@@ -116,7 +133,8 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway -o requirements/gateway.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
-	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
