@@ -128,12 +128,12 @@ def test_a_wrong_key_is_refused(hs256: AccessServer, rs256: AccessServer) -> Non
         ({"iss": "https://elsewhere.example.org"}, "issuer"),
         ({"iss": ISSUER + "/"}, "issuer"),
         ({"iss": None}, "lacks"),
-        ({"exp": time.time() - 60}, "expired"),
+        ({"exp": lambda: time.time() - 60}, "expired"),
         ({"exp": None}, "lacks"),
         ({"exp": "tomorrow"}, "not one that is accepted"),
         ({"exp": 1e400}, "not one that is accepted"),
-        ({"nbf": time.time() + 300}, "not valid yet"),
-        ({"iat": time.time() + 300}, "not valid yet"),
+        ({"nbf": lambda: time.time() + 300}, "not valid yet"),
+        ({"iat": lambda: time.time() + 300}, "not valid yet"),
         ({"sub": None}, "lacks"),
         ({"sub": ""}, "subject"),
         ({"sub": 7}, "accepted"),
@@ -145,7 +145,7 @@ def test_a_wrong_key_is_refused(hs256: AccessServer, rs256: AccessServer) -> Non
 def test_wrong_claims_are_refused_and_named(
     hs256: AccessServer, rs256: AccessServer, changes: dict[str, Any], words: str
 ) -> None:
-    claims = _claims(**changes)
+    claims = _claims(**{name: value() if callable(value) else value for name, value in changes.items()})
     assert words in _refused(hs256, _signed_by_hand({"alg": "HS256", "typ": "JWT"}, claims, SHARED.encode()))
     if changes.get("sub") != 7:  # PyJWT refuses to make that one
         assert words in _refused(rs256, jwt.encode(claims, PRIVATE, "RS256"))

@@ -28,7 +28,9 @@ def wide_network(file: Path) -> onnx.ModelProto:
         "second": rng.normal(size=(SIDE, SIDE)) / SIDE**0.5,
         "weights": 8 * rng.normal(size=(SIDE, 5)) / SIDE**0.5,
     }
+    kept = [tensor for tensor in model.graph.initializer if tensor.name not in weights]
     del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
     model.graph.initializer.extend(numpy_helper.from_array(w.astype(np.float32), n) for n, w in weights.items())
     nodes = list(model.graph.node)
     del model.graph.node[:]
