@@ -15,6 +15,9 @@ TRITON_GRPC_PORT ?= 8001
 TRITON_METRICS_PORT ?= 8002
 PORTS = --gateway-port $(GATEWAY_PORT) --http-port $(TRITON_HTTP_PORT) --grpc-port $(TRITON_GRPC_PORT) --metrics-port $(TRITON_METRICS_PORT)
 
+# Start-up is most of what a short command and a test cost: what is imported is compiled once.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -107,7 +110,7 @@ install-test-server: .venv/triton/.measured
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
-	@$(UV) pip sync --quiet --require-hashes --python .venv/$*/bin/python $<
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes --python .venv/$*/bin/python $<
 	@touch $@
 
 # the stand-in backends run inside Triton's process: there they are measured with this
