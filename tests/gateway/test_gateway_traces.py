@@ -13,7 +13,8 @@ from processes import GatewayProcess, TritonProcess, free_ports, running_gateway
 
 from gateway.observe.traces import Traces
 
-TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACES = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c", "2af7651916cd43dd8448eb211c80319c"]
+PARENT = "b7ad6b7169203331"
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +56,22 @@ def by_name(spans: list[ReceivedSpan], service: str) -> dict[str, ReceivedSpan]:
     return {span.name: span for span in spans if span.service == service}
 
 
+def has_spans(receiver: Receiver, trace_id: str, service: str, count: int, seconds: float) -> bool:
+    """Whether `count` spans of a service arrive in time."""
+    deadline = time.monotonic() + seconds
+    while len(by_name(receiver.of_trace(trace_id), service)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return len(by_name(receiver.of_trace(trace_id), service)) >= count
+
+
 def test_one_trace_shows_the_caller_the_gateway_and_triton(traced: GatewayProcess, receiver: Receiver) -> None:
-    reply = ask(traced, TRACE, photo())
-    assert reply.status_code == 200
-    wait_until(lambda: len(by_name(receiver.of_trace(TRACE), "leaf-gateway")) == 5, 15, "all spans of the gateway")
-    ours = by_name(receiver.of_trace(TRACE), "leaf-gateway")
+    for trace_id in TRACES:
+        reply = ask(traced, trace_id, photo())
+        assert reply.status_code == 200
+        assert has_spans(receiver, trace_id, "leaf-gateway", 5, 15)
+        if has_spans(receiver, trace_id, "triton", 3, 10):  # Triton sends a batch once: one that fails is lost
+            break
+    ours = by_name(receiver.of_trace(trace_id), "leaf-gateway")
     server = ours["POST /v1/predict"]
     assert server.parent_id == PARENT
     assert server.attributes["http.route"] == "/v1/predict"
@@ -72,8 +84,7 @@ def test_one_trace_shows_the_caller_the_gateway_and_triton(traced: GatewayProces
         assert server.started_ns <= ours[name].started_ns <= ours[name].ended_ns <= server.ended_ns
     assert ours["queue"].ended_ns <= ours["infer"].started_ns <= ours["infer"].ended_ns <= ours["respond"].started_ns
 
-    wait_until(lambda: len(by_name(receiver.of_trace(TRACE), "triton")) >= 3, 15, "spans of Triton")
-    theirs = by_name(receiver.of_trace(TRACE), "triton")
+    theirs = by_name(receiver.of_trace(trace_id), "triton")
     assert theirs["InferRequest"].parent_id == ours["infer"].span_id
     assert {"leaf_ensemble_1", "preprocess"} <= set(theirs)
 
