@@ -72,7 +72,7 @@ test: install-dev install-test-server system-test ## all checks and tests, on a 
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
 prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
-	$(DEV) -m pytest --no-cov --timeout 3600 -m long $(PYTEST_FLAGS)
+	$(DEV) -m pytest -n 0 --no-cov --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev ## style and dead code
 	.venv/dev/bin/ruff check .

@@ -193,11 +193,11 @@ def test_a_wedged_model_is_noticed_although_triton_says_ready(triton: TritonProc
 
 
 def test_one_slow_photo_does_not_make_the_gateway_unready(triton: TritonProcess, tmp_path: Path) -> None:
-    settings = {"queue_timeout_s": 0.2, "infer_timeout_s": 0.5, "request_deadline_s": 1}
+    settings = {"queue_timeout_s": 0.5, "infer_timeout_s": 1.5, "request_deadline_s": 3}
     with running_gateway(triton.grpc_url, tmp_path / "log", **settings) as gateway:
-        reply = httpx2.post(f"{gateway.url}/v1/predict", content=photo("sleep=0.6"), timeout=20)
+        reply = httpx2.post(f"{gateway.url}/v1/predict", content=photo("sleep=2"), timeout=20)
         assert reply.status_code == 503  # nobody else was answered meanwhile: it may have been Triton
-        wait_until(gateway.is_ready, 3, "ready again once the probe was answered")
+        wait_until(gateway.is_ready, 5, "ready again once the probe was answered")
         for _ in range(10):
             require_ready(gateway)
             time.sleep(0.1)
