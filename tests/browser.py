@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ELSEWHERE = "--host-resolver-rules=MAP leaf.test 127.0.0.1"
@@ -20,6 +20,8 @@ PHONE: dict[str, Any] = {
 }
 SMALL_PHONE: dict[str, Any] = PHONE | {"viewport": {"width": 320, "height": 640}}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def chromium() -> Iterator[Browser]:
 def opened(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
     """A page in a profile of its own; the test fails when a script of the page does, or breaks its policy."""
     profile = browser.new_context(**{"locale": "en-GB", **context})
-    profile.set_default_timeout(10_000)
+    profile.set_default_timeout(PATIENCE_MS)
     page = profile.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -105,7 +105,7 @@ def test_triton_killed_under_load(triton: TritonProcess, tmp_path: Path, workers
 
         async def kill_and_restart() -> tuple[Load, float, float, float]:
             async with load(gateway.url) as found:
-                await asyncio.sleep(1)
+                await until(lambda: bool(found.successes_after(0)), 10, "the first answer")
                 os.kill(tritonserver(triton), signal.SIGKILL)
                 killed = time.monotonic()
                 await until(lambda: not gateway.is_ready(), 3, "readiness turned")

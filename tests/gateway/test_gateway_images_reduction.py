@@ -246,7 +246,8 @@ def checked_all(photos: list[bytes], **settings: object) -> list[CheckedImage]:
     return asyncio.run(together())
 
 
-def test_waiting_for_a_thread_or_memory_is_told_apart_from_working() -> None:
+def test_waiting_for_a_thread_or_memory_is_told_apart_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_MOST_WAIT_S", 20)
     photos = [encode(wide(), "PNG", compress_level=1)] * 4
     for settings in ({"check_threads": 1}, {"check_threads": 4, "decode_memory_bytes": 60_000_000}):
         queued = sorted(image.queued_s for image in checked_all(photos, **settings))

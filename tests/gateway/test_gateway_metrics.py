@@ -214,12 +214,12 @@ from gateway.observe.metrics import Metrics
 metrics, answered = Metrics(), entry()
 best = float("inf")
 for _ in range(5):
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(1000):
         with metrics.in_flight():
             metrics.observe(answered)
             metrics.observe_request("/v1/predict", "POST", 200, 0.0936)
-    best = min(best, time.perf_counter() - started)
+    best = min(best, time.process_time() - started)
 print(best)
 """
 
