@@ -131,9 +131,10 @@ LOCK_FLAGS ?=
 lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server -o requirements/server.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway -o requirements/gateway.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra bot -o requirements/bot.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
-	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
