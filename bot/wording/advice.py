@@ -11,6 +11,7 @@ _UNITS = (
 _AMOUNT_FIRST = re.compile(rf"\d\s*(?:{_UNITS})\b", re.IGNORECASE)
 _UNIT_FIRST = re.compile(r"\b(?:lita|mililita|gramu|kilo|vijiko|kijiko|cokali|MB)\s+\d", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_PAPER = re.compile(r"[^,;]+\(\d{4}\)")  # Hillocks & Jennings (2003)
 _LINKED = re.compile(r"(?P<title>.+?),?\s*(?P<url>https?://[^\s;]+)")
 
 
@@ -21,7 +22,11 @@ def without_doses(advice: str) -> str:
 
 
 def cited(source: str) -> str:
-    """The source in Telegram's HTML: titles, separated by semicolons, carry the address that follows them as a link."""
+    """The source in Telegram's HTML, short enough for a caption.
+
+    Titles are separated by semicolons. One that is followed by its address becomes a link, and of a paper with an address
+    only authors and year are left: the rest stands where the link leads.
+    """
     return "; ".join(_cited_one(part) for part in source.split("; "))
 
 
@@ -29,4 +34,6 @@ def _cited_one(part: str) -> str:
     linked = _LINKED.fullmatch(part)
     if linked is None:
         return escape(part, quote=False)
-    return f'<a href="{escape(linked["url"])}">{escape(linked["title"], quote=False)}</a>'
+    paper = _PAPER.match(linked["title"])
+    title = paper[0] if paper else linked["title"]
+    return f'<a href="{escape(linked["url"])}">{escape(title, quote=False)}</a>'

@@ -1,6 +1,6 @@
 """From the gateway's reply to the message for a person: how sure, what, what else, what to do."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
 from typing import cast
@@ -41,19 +41,19 @@ def answer(
         crop: the plant that the release knows, as `/v1/classes` names it.
         languages: that the release speaks, as in `/v1/classes`; None: not known.
     """
+    notes: list[str] = []
     if reply["decision"] == "accepted":
-        parts, extras = _likely(reply, texts, languages, overlay(reply) is not None)
+        parts, hints = _likely(reply, texts, languages), quality_tips(reply["quality"], texts)
+        if overlay(reply) is not None:
+            notes.append(texts.say("The purple colour shows where I saw the signs."))
     elif reply["decision"] == "uncertain":
-        parts, extras = _unsure(reply, texts)
+        parts, hints = _unsure(reply, texts), []
     else:
-        parts, extras = _unknown(reply, texts)
-    used = _photos_used(reply, texts)
-    closing = [_crop_line(crop, texts)] if crop else []
-    whole = "\n\n".join([*parts, *extras, *used, *closing])
-    if units(whole) <= CAPTION_UNITS:
-        return Words(whole, whole)
-    shorter = "\n\n".join([*parts, *used, *closing])
-    return Words(whole, shorter if units(shorter) <= CAPTION_UNITS else None)
+        parts, hints = _unknown(reply, texts), []
+    closing = _photos_used(reply, texts)
+    if crop:
+        closing.append(italic(texts.say("I only know this crop: {crop}.", crop=crop)))
+    return Words("\n\n".join([*parts, *hints, *closing]), _caption(parts, [*notes, *hints], closing))
 
 
 def overlay(reply: client.Prediction | client.Diagnosis) -> tuple[int, str] | None:
@@ -81,73 +81,68 @@ def names_disease(reply: client.Prediction | client.Diagnosis) -> bool:
     return reply["decision"] == "accepted"
 
 
-def _likely(
-    reply: client.Answer, texts: Texts, languages: Collection[str] | None, marked: bool
-) -> tuple[list[str], list[str]]:
-    ranked = _ranked(reply)
-    head = ["🟢 " + bold(texts.say("Likely: {name}", name=ranked[0][0]))]
-    if len(ranked) > 1:
-        head.append(texts.say("It could also be this, but less likely: {name}.", name=ranked[1][0]))
-    parts = ["\n".join(head), _bars(ranked, texts)]
-    advice = without_doses(reply["advice"] or "")
-    if advice:
-        told = [bold(texts.say("What to do"))]
-        if languages is not None and texts.language not in languages:
-            told.append(italic(texts.say("This advice is not there in your language yet.")))
-        told.append(escape(advice, quote=False))
-        if reply["advice_source"]:
-            told.append(italic(texts.say("Source:") + " " + cited(reply["advice_source"])))
-        parts.append("\n".join(told))
-    else:
-        parts.append(texts.say("Ask your extension officer what to do."))
-    parts.append(
-        texts.say("A computer said this. It can be wrong. Ask your extension officer before you treat a whole field.")
+def _caption(parts: list[str], optional: list[str], closing: list[str]) -> str | None:
+    """As much of it as fits, the last of what is optional left out first."""
+    for count in range(len(optional), -1, -1):
+        caption = "\n\n".join([*parts, *optional[:count], *closing])
+        if units(caption) <= CAPTION_UNITS:
+            return caption
+    return None
+
+
+def _likely(reply: client.Answer, texts: Texts, languages: Collection[str] | None) -> list[str]:
+    (name, share), *others = _ranked(reply)
+    lines = ["🟢 " + bold(texts.say("Likely: {name}", name=name)), _bar(share, texts)]
+    if others:
+        lines += [texts.say("Less likely: {name}", name=others[0][0]), _bar(others[0][1], texts)]
+    caution = texts.say(
+        "A computer said this, and it can be wrong. Ask your extension officer before you act on a whole field."
     )
-    extras = [texts.say("The purple colour on the photo shows where I saw the signs.")] if marked else []
-    return parts, [*extras, *quality_tips(reply["quality"], texts)]
+    return ["\n".join(lines), _advice(reply, texts, languages), caution]
 
 
-def _unsure(reply: client.Answer, texts: Texts) -> tuple[list[str], list[str]]:
-    ranked = _ranked(reply)
-    candidates = reply["prediction_set"][:_MOST_CANDIDATES]
-    head = ["🟡 " + bold(texts.say_as("decision", "Not sure"))]
-    if len(candidates) > 1:
-        *names, last = candidates
-        head.append(texts.say("It could be {names} or {last}.", names=", ".join(names), last=last))
-    else:
-        head.append(texts.say("It could be {name}, but the signs are not clear.", name=ranked[0][0]))
-    next_step = texts.say("Until we know, do not treat or pull out any plant. Ask your extension officer.")
-    better = texts.say("A better photo helps me. Send photos of other leaves of the same plant too.")
-    return ["\n".join(head), _bars(ranked, texts), better, _tips_for(reply, texts), next_step], []
+def _advice(reply: client.Answer, texts: Texts, languages: Collection[str] | None) -> str:
+    advice = without_doses(reply["advice"] or "")
+    if not advice:
+        return texts.say("Ask your extension officer what to do.")
+    lines = [bold(texts.say("What to do"))]
+    if languages is not None and texts.language not in languages:
+        lines.append(italic(texts.say("This advice is not there in your language yet.")))
+    lines.append(escape(advice, quote=False))
+    if reply["advice_source"]:
+        lines.append(italic(texts.say("Source:") + " " + cited(reply["advice_source"])))
+    return "\n".join(lines)
 
 
-def _unknown(reply: client.Answer, texts: Texts) -> tuple[list[str], list[str]]:
-    head = [
-        "⚪ " + bold(texts.say_as("decision", "I cannot tell")),
-        texts.say(
-            "This looks like nothing that I know. Maybe it is not a leaf, or too little of the leaf can be seen."
-        ),
+def _unsure(reply: client.Answer, texts: Texts) -> list[str]:
+    lines = [
+        "🟡 " + bold(texts.say_as("decision", "Not sure")),
+        texts.say("The signs are not clear. It could be one of these:"),
     ]
+    for name, share in _ranked(reply)[: max(2, min(_MOST_CANDIDATES, len(reply["prediction_set"])))]:
+        lines += [escape(name, quote=False), _bar(share, texts)]
+    better = texts.say("Send me a better photo, or photos of other leaves of the same plant.")
+    next_step = texts.say("Until we know, do not treat or pull out any plant. Ask your extension officer.")
+    return ["\n".join(lines), better, *quality_tips(reply["quality"], texts), tips(texts), next_step]
+
+
+def _unknown(reply: client.Answer, texts: Texts) -> list[str]:
+    lines = [
+        "⚪ " + bold(texts.say_as("decision", "I cannot tell")),
+        texts.say("This looks like nothing that I know. Maybe it is not a leaf, or I see too little of the leaf."),
+    ]
+    better = texts.say("Send me a better photo, or photos of other leaves of the same plant.")
     next_step = texts.say("If the plant is sick and I still cannot tell, show it to your extension officer.")
-    return ["\n".join(head), _tips_for(reply, texts), next_step], []
-
-
-def _tips_for(reply: client.Answer, texts: Texts) -> str:
-    """What was wrong with this photo, and how to take a good one."""
-    return "\n\n".join([*quality_tips(reply["quality"], texts), tips(texts)])
+    return ["\n".join(lines), better, *quality_tips(reply["quality"], texts), tips(texts), next_step]
 
 
 def _ranked(reply: client.Answer) -> list[tuple[str, float]]:
     return sorted(reply["probabilities"].items(), key=lambda item: -item[1])
 
 
-def _bars(ranked: Sequence[tuple[str, float]], texts: Texts) -> str:
-    lines = []
-    for name, share in ranked[:2]:
-        filled = min(_BAR_CELLS, max(0, round(share * _BAR_CELLS)))
-        bar = "▓" * filled + "░" * (_BAR_CELLS - filled)
-        lines.append(f"{bar} {texts.percent(share)} {escape(name, quote=False)}")
-    return "\n".join(lines)
+def _bar(share: float, texts: Texts) -> str:
+    filled = round(share * _BAR_CELLS)
+    return "▓" * filled + "░" * (_BAR_CELLS - filled) + " " + texts.percent(share)
 
 
 def _photos_used(reply: client.Prediction | client.Diagnosis, texts: Texts) -> list[str]:
@@ -158,7 +153,3 @@ def _photos_used(reply: client.Prediction | client.Diagnosis, texts: Texts) -> l
     if used == count or used == 0:
         return [texts.say_count("I looked at {count} photo.", "I looked at {count} photos.", count)]
     return [texts.say("I looked at {count} photos. {used} of them helped me.", count=count, used=used)]
-
-
-def _crop_line(crop: str, texts: Texts) -> str:
-    return italic(texts.say("I only know this crop: {crop}.", crop=crop))

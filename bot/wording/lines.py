@@ -2,22 +2,22 @@
 
 from typing import Literal
 
-from bot.wording.catalogue import Texts, noted
+from bot.wording.catalogue import Catalogue, Texts, noted
 
 Kind = Literal["text", "voice", "video", "sticker", "file", "other"]
 _NOT_A_PHOTO: dict[Kind, str] = {
-    "text": noted("I cannot answer text. Send me a photo of a leaf, and I look at it."),
-    "voice": noted("I cannot listen to voice messages. Send me a photo of a leaf, and I look at it."),
-    "video": noted("I cannot watch videos. Send me a photo of a leaf, and I look at it."),
-    "sticker": noted("A nice sticker! Now send me a photo of a leaf, and I look at it."),
+    "text": noted("I only understand photos, not text. Send me a photo of one leaf."),
+    "voice": noted("I cannot listen to voice messages. Send me a photo of one leaf."),
+    "video": noted("I cannot watch videos. Send me a photo of one leaf."),
+    "sticker": noted("That is a nice sticker! Now send me a photo of one leaf."),
     "file": noted("I cannot read this kind of file. Send a normal photo."),
-    "other": noted("I only understand photos. Send me a photo of a leaf, and I look at it."),
+    "other": noted("I only understand photos. Send me a photo of one leaf."),
 }
 
 
 def status_one(texts: Texts) -> str:
     """While one photo is looked at."""
-    return texts.say("🔍 I am looking at your leaf…")
+    return status_many(1, texts)
 
 
 def status_many(count: int, texts: Texts) -> str:
@@ -32,9 +32,7 @@ def busy(texts: Texts) -> str:
 
 def later(texts: Texts) -> str:
     """After the bot's patience has run out."""
-    return texts.say(
-        "I could not look at your photo: the service does not answer just now. Please send it again later."
-    )
+    return texts.say("I could not look at your photo just now. Please send it again later.")
 
 
 def failed(texts: Texts) -> str:
@@ -71,7 +69,7 @@ def not_a_photo(kind: Kind, texts: Texts) -> str:
 
 def group_hint(texts: Texts) -> str:
     """For a mention in a group without a photo."""
-    return texts.say("Name me in your answer to a photo of a leaf, then I look at it.")
+    return texts.say("In a group: reply to a photo of a leaf and write my name with @.")
 
 
 def unknown_command(texts: Texts) -> str:
@@ -99,6 +97,11 @@ def thanks_kept(texts: Texts) -> str:
     return texts.say("Thank you! We keep this photo. {forget} deletes it again.", forget="/forget")
 
 
+def not_saved(texts: Texts) -> str:
+    """Where feedback does not get through."""
+    return texts.say("I could not save this just now. Please press the button again later.")
+
+
 def old_button(texts: Texts) -> str:
     """For a button whose answer is gone."""
     return texts.say("This button is too old. Send the photo again.")
@@ -116,7 +119,7 @@ def choose_language(texts: Texts) -> str:
 
 def language_set(texts: Texts) -> str:
     """After a language was chosen, in that language."""
-    return texts.say("From now on I write in English.")
+    return texts.say("From now on I write in {language}.", language=Catalogue.name(texts.language))
 
 
 def forgotten(count: int, texts: Texts) -> str:
@@ -128,3 +131,8 @@ def forgotten(count: int, texts: Texts) -> str:
         "Done. I have deleted {count} answers and everything that belongs to them.",
         count,
     )
+
+
+def not_forgotten(texts: Texts) -> str:
+    """Where /forget does not get through."""
+    return texts.say("I could not delete everything just now. Please send {forget} again later.", forget="/forget")

@@ -37,7 +37,7 @@ def help_page(texts: Texts, *, photos: int, minutes: int) -> str:
         texts.say(
             "Better: send 3 to 10 photos of the same plant together, as one album. I answer once for all of them."
         ),
-        texts.say("In a group, answer to a photo and name me in your answer."),
+        texts.say("In a group: reply to a photo of a leaf and write my name with @."),
         texts.say("You can send {photos} photos in {minutes} minutes.", photos=photos, minutes=minutes),
     ]
     commands = "\n".join(f"/{name} – {told}" for name, told in menu(texts))
@@ -62,8 +62,9 @@ def tips(texts: Texts) -> str:
 
 
 def quality_tips(quality: Sequence[str], texts: Texts) -> list[str]:
-    """One line for each thing that makes a photo hard to judge; unknown ones are left out."""
-    return [f"⚠️ {texts.say(_QUALITY[hint])}" for hint in quality if hint in _QUALITY]
+    """One paragraph, a line for each thing that makes a photo hard to judge; none where nothing does."""
+    lines = ["⚠️ " + texts.say(_QUALITY[hint]) for hint in quality if hint in _QUALITY]
+    return ["\n".join(lines)] if lines else []
 
 
 def privacy(texts: Texts) -> str:

@@ -6,7 +6,7 @@ from bot.wording.catalogue import Texts, noted
 _FAULT = noted("Something went wrong on our side. Please send the photo again later.")
 _BUSY = noted("Very many people are asking just now. Please send the photo again in a few minutes.")
 _WORDS = {
-    "/problems/upload-too-large": noted("This photo has too many bytes for me. Send it as a photo, not as a file."),
+    "/problems/upload-too-large": noted("This photo is too large for me. Send it as a photo, not as a file."),
     "/problems/image-too-large": noted("This photo is too large for me. Send it as a photo, not as a file."),
     "/problems/image-too-small": noted("This photo is too small. Take a new one, closer to the leaf."),
     "/problems/image-too-elongated": noted("This photo is too long and narrow. Take a new one and do not cut it."),
