@@ -1,0 +1,50 @@
+"""What the gateway's reply holds beside words: predictions to speak about later, and where the evidence lies."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from bot.wording.answers import names_disease, overlay
+from bot.wording.picture import marked
+from client import Diagnosis, Prediction
+
+
+def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str | None]:
+    """Ids of the predictions that the answer stands on, and the one of the first photo, if it is among them."""
+    if "photos" not in reply:
+        single = reply["prediction_id"]
+        return (single,), single
+    photos = cast(Diagnosis, reply)["photos"]
+    answered = {photo["index"]: photo["prediction"]["prediction_id"] for photo in photos if "prediction" in photo}
+    used = tuple(answered[photo["index"]] for photo in photos if photo["used"]) or tuple(answered.values())
+    first = answered.get(0)
+    return used, first if first in used else None
+
+
+def classes_of(told: dict[str, Any] | None) -> tuple[str, ...]:
+    """Class keys in the release's order."""
+    return tuple(str(one["key"]) for one in told["classes"]) if told else ()
+
+
+async def picture_for(
+    reply: Prediction | Diagnosis, files: Sequence[bytes]
+) -> tuple[Prediction | Diagnosis, bytes | None]:
+    """The photo that shows the evidence best, marked (JPEG), and the reply; without explanations where there is no picture."""
+    found = overlay(reply) if names_disease(reply) else None
+    if found is not None:
+        index, png = found
+        picture = await asyncio.to_thread(marked, files[index], png)
+        if picture is not None:
+            return reply, picture
+    return _without_explanations(reply), None
+
+
+def _without_explanations(reply: Prediction | Diagnosis) -> Prediction | Diagnosis:
+    bare: dict[str, Any] = {**reply}
+    bare.pop("explanation", None)
+    if "photos" in bare:
+        bare["photos"] = [
+            {**photo, "prediction": {**photo["prediction"], "explanation": None}} if "prediction" in photo else photo
+            for photo in bare["photos"]
+        ]
+    return cast(Prediction | Diagnosis, bare)

@@ -1,0 +1,161 @@
+"""Wires the bot and runs it until SIGTERM or SIGINT."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from telegram import Bot
+from telegram.error import InvalidToken, TelegramError
+from telegram.request import HTTPXRequest
+
+from bot.calling import Calling
+from bot.chat import Chat
+from bot.conversation.routing import Router
+from bot.conversation.services import Services
+from bot.database import database_url, open_database, upgrade
+from bot.database.working import Database
+from bot.diagnosing import Diagnosing
+from bot.errors import InvalidTokenError
+from bot.inbox.polling import Poller
+from bot.inbox.pulse import Pulse
+from bot.inbox.store import Inbox
+from bot.inbox.workers import Workers
+from bot.metrics import Metrics
+from bot.people import People
+from bot.secrets import Hashes, read_gateway_key
+from bot.settings import Settings
+from bot.telegram_files import Files
+from bot.wording.catalogue import Catalogue
+from client import GatewayClient
+
+log = structlog.get_logger()
+
+_CONNECT_TIMEOUT_S = 10.0
+_CALLS_A_CHAT = 3  # at once: status, typing, files
+_SWEEP_EVERY_S = 60.0
+_RETRY_START_S = 5.0
+_REFUSED = "Telegram does not know this token. Ask @BotFather for the right one, and set BOT_TOKEN."
+
+
+def make_bot(settings: Settings, token: str) -> Bot:
+    """A client of the Bot API; nothing is connected yet."""
+    times: dict[str, Any] = {
+        "read_timeout": settings.telegram_timeout_s,
+        "write_timeout": settings.telegram_timeout_s,
+        "connect_timeout": min(_CONNECT_TIMEOUT_S, settings.telegram_timeout_s),
+        "pool_timeout": settings.telegram_timeout_s,
+    }
+    url = settings.api_url.rstrip("/")
+    return Bot(
+        token,
+        base_url=f"{url}/bot",
+        base_file_url=f"{url}/file/bot",
+        request=HTTPXRequest(
+            connection_pool_size=settings.parallel_chats * _CALLS_A_CHAT,
+            media_write_timeout=settings.telegram_timeout_s,
+            **times,
+        ),
+        get_updates_request=HTTPXRequest(connection_pool_size=1, **times),
+    )
+
+
+async def run(settings: Settings, token: str) -> None:
+    """Run until a signal comes; what is in hand then gets its time.
+
+    Raises:
+        StartError: the bot cannot start, or Telegram has revoked the token.
+    """
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with _services(settings, make_bot(settings, token)) as services:
+        router = Router(services)
+        workers = Workers(services.inbox, router.handle, router.apologise, settings.parallel_chats, services.metrics)
+        pulse = Pulse(settings.poll_s + 2 * settings.telegram_timeout_s)
+        poller = Poller(services.bot, services.inbox, workers, services.metrics, pulse, settings.poll_s)
+        if not await _unless(ended, _begin(services.bot)):
+            return
+        log.info("running", mode=settings.mode)
+        await _unless(ended, poller.run(), workers.run(), _sweep(services))
+        log.info("draining")
+        await workers.drain(settings.shutdown_grace_s)
+    log.info("ended")
+
+
+@contextlib.asynccontextmanager
+async def _services(settings: Settings, bot: Bot) -> AsyncIterator[Services]:
+    metrics = Metrics()
+    calling = Calling(settings.messages_per_s, metrics)
+    engine = open_database(database_url(settings))
+    upgrade(engine)
+    database = Database(engine)
+    gateway = GatewayClient(
+        settings.gateway_url, key=read_gateway_key(settings), timeout_s=settings.gateway_timeout_s, retries=0
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(database.close)
+        stack.push_async_callback(bot.shutdown)
+        await stack.enter_async_context(gateway)
+        files = await stack.enter_async_context(Files(bot, calling, settings.telegram_timeout_s))
+        yield Services(
+            settings=settings,
+            bot=bot,
+            chat=Chat(bot, calling),
+            files=files,
+            diagnosing=Diagnosing(gateway, settings.patience_s, metrics),
+            inbox=Inbox(database, settings.album_wait_s),
+            people=People(database, settings.answer_days),
+            catalogue=Catalogue.load(),
+            hashes=Hashes.from_settings(settings),
+            metrics=metrics,
+        )
+
+
+async def _unless(ended: asyncio.Event, *work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work until the first part of it is done, or until `ended`; whether it came that far.
+
+    Raises:
+        InvalidTokenError, or whatever the work raises.
+    """
+    tasks = [asyncio.create_task(one) for one in work]
+    ending = asyncio.create_task(ended.wait())
+    done, _ = await asyncio.wait([ending, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in (ending, *tasks):
+        task.cancel()
+    await asyncio.gather(ending, *tasks, return_exceptions=True)
+    for task in done - {ending}:
+        task.result()
+    return ending not in done
+
+
+async def _begin(bot: Bot) -> None:
+    """Learn the bot's own name and say how updates are to come; waits for Telegram for as long as it takes.
+
+    Raises:
+        InvalidTokenError: Telegram does not know the token.
+    """
+    while True:
+        try:
+            await bot.initialize()
+            await bot.delete_webhook(drop_pending_updates=False)
+            return
+        except InvalidToken as error:
+            raise InvalidTokenError(_REFUSED) from error
+        except TelegramError as error:
+            log.warning("Telegram does not answer", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(_RETRY_START_S)
+
+
+async def _sweep(services: Services) -> None:
+    while True:
+        try:
+            await services.inbox.sweep(services.settings.photos_window_s)
+            await services.people.sweep()
+            services.metrics.waiting.set(await services.inbox.waiting())
+        except DBAPIError:
+            log.exception("the database cannot be swept")
+        await asyncio.sleep(_SWEEP_EVERY_S)
