@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from telegram import (
     Bot,
+    BotCommandScopeChat,
     CallbackQuery,
     InlineKeyboardMarkup,
     InputMediaPhoto,
@@ -120,6 +121,21 @@ class Chat:
         """End the button's waiting; one that is too old to be ended is fine."""
         with suppress(BadRequest):
             await self._calling.call(lambda: self._bot.answer_callback_query(press.id, text, show_alert=alert))
+
+    async def set_menu(
+        self, commands: list[tuple[str, str]], language: str | None = None, person: int | None = None
+    ) -> None:
+        """Set the menu of everybody whose Telegram speaks `language`, or of one person's private chat.
+
+        Raises:
+            telegram.error.TelegramError
+        """
+        scope = None if person is None else BotCommandScopeChat(person)
+        await self._calling.call(lambda: self._bot.set_my_commands(commands, scope, language), person)
+
+    async def delete_menu(self, person: int) -> None:
+        """Let one person's private chat show the menu of everybody again; likewise."""
+        await self._calling.call(lambda: self._bot.delete_my_commands(BotCommandScopeChat(person)), person)
 
     @asynccontextmanager
     async def typing(self, to: Message) -> AsyncIterator[None]:

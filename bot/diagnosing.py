@@ -21,6 +21,7 @@ _LONGEST_PAUSE_S = 10.0
 _TELL_AFTER_S = 3.0
 _CLASSES_AGE_S = 300.0
 _SIDE_QUESTION_S = 5.0
+_WITHOUT_STATUS_S = 15.0  # nothing tells the person that it takes longer
 
 
 def is_passing(error: GatewayError) -> bool:
@@ -59,7 +60,7 @@ class Diagnosing:
                     return await self._gateway.predict(photos[0], explain=True, language=language, end_user=person)
                 return await self._gateway.diagnose(named, explain=True, language=language, end_user=person)
 
-        return await self.patiently(once, on_busy)
+        return await self.patiently(once, self._patience_s, on_busy)
 
     async def say(
         self, prediction_id: str, verdict: Any, class_key: str | None, photo: bytes | None, person: str
@@ -70,7 +71,8 @@ class Diagnosing:
             client.GatewayError
         """
         reply = await self.patiently(
-            lambda: self._gateway.feedback(prediction_id, verdict, class_key=class_key, photo=photo, end_user=person)
+            lambda: self._gateway.feedback(prediction_id, verdict, class_key=class_key, photo=photo, end_user=person),
+            _WITHOUT_STATUS_S,
         )
         return bool(reply.get("photo_kept"))
 
@@ -80,7 +82,7 @@ class Diagnosing:
         Raises:
             client.GatewayError
         """
-        return await self.patiently(lambda: self._gateway.forget(end_user=person))
+        return await self.patiently(lambda: self._gateway.forget(end_user=person), _WITHOUT_STATUS_S)
 
     async def classes(self, language: str) -> dict[str, Any]:
         """The answer of `/v1/classes`, at most five minutes old.
@@ -102,8 +104,8 @@ class Diagnosing:
         except (GatewayError, TimeoutError):
             return self._classes.get(language, (0.0, None))[1]
 
-    async def patiently(self, call: Callable[[], Awaitable[T]], on_busy: Notice | None = None) -> T:
-        """Make a call until it succeeds, is refused for good, or patience ends.
+    async def patiently(self, call: Callable[[], Awaitable[T]], most_s: float, on_busy: Notice | None = None) -> T:
+        """Make a call until it succeeds, is refused for good, or `most_s` seconds are over.
 
         Raises:
             client.GatewayError
@@ -117,7 +119,7 @@ class Diagnosing:
                 asked_s = error.retry_after_s if isinstance(error, Refused) else None
                 wait_s = max(asked_s or 0.0, pause_s) * random.uniform(1.0, 1.2)
                 waited_s = time.monotonic() - began
-                if not is_passing(error) or waited_s + wait_s > self._patience_s:
+                if not is_passing(error) or waited_s + wait_s > most_s:
                     raise
                 log.info("the gateway is asked again", reason=type(error).__name__, wait_s=round(wait_s, 1))
             if on_busy is not None and waited_s + wait_s > _TELL_AFTER_S:

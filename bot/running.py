@@ -9,24 +9,28 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import DBAPIError
 from telegram import Bot
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.request import HTTPXRequest
 
 from bot.calling import Calling
 from bot.chat import Chat
+from bot.conversation.menus import set_menus
 from bot.conversation.routing import Router
 from bot.conversation.services import Services
 from bot.database import database_url, open_database, upgrade
 from bot.database.working import Database
 from bot.diagnosing import Diagnosing
-from bot.errors import InvalidTokenError
+from bot.errors import InvalidTokenError, MisconfiguredError
+from bot.inbox.arrivals import WANTED
 from bot.inbox.polling import Poller
 from bot.inbox.pulse import Pulse
 from bot.inbox.store import Inbox
+from bot.inbox.webhook import webhook_route
 from bot.inbox.workers import Workers
 from bot.metrics import Metrics
 from bot.people import People
 from bot.secrets import Hashes, read_gateway_key
+from bot.serving import bind, make_app, serve
 from bot.settings import Settings
 from bot.telegram_files import Files
 from bot.wording.catalogue import Catalogue
@@ -38,6 +42,7 @@ _CONNECT_TIMEOUT_S = 10.0
 _CALLS_A_CHAT = 3  # at once: status, typing, files
 _SWEEP_EVERY_S = 60.0
 _RETRY_START_S = 5.0
+_CUT_OFF_S = 30.0  # without an answer of Telegram's, beyond what it may hold a question open
 _REFUSED = "Telegram does not know this token. Ask @BotFather for the right one, and set BOT_TOKEN."
 
 
@@ -75,15 +80,32 @@ async def run(settings: Settings, token: str) -> None:
     async with _services(settings, make_bot(settings, token)) as services:
         router = Router(services)
         workers = Workers(services.inbox, router.handle, router.apologise, settings.parallel_chats, services.metrics)
-        pulse = Pulse(settings.poll_s + 2 * settings.telegram_timeout_s)
-        poller = Poller(services.bot, services.inbox, workers, services.metrics, pulse, settings.poll_s)
-        if not await _unless(ended, _begin(services.bot)):
-            return
-        log.info("running", mode=settings.mode)
-        await _unless(ended, poller.run(), workers.run(), _sweep(services))
-        log.info("draining")
-        await workers.drain(settings.shutdown_grace_s)
+        if await _unless(ended, _begin(services)):
+            log.info("running", mode=settings.mode)
+            await _unless(ended, *_parts(services, workers))
+            log.info("draining")
+            await workers.drain(settings.shutdown_grace_s)
     log.info("ended")
+
+
+def _parts(services: Services, workers: Workers) -> list[Coroutine[Any, Any, None]]:
+    """What runs side by side: where updates come from, who works on them, the HTTP server, and housekeeping.
+
+    Raises:
+        MisconfiguredError: the address of the HTTP server is taken.
+    """
+    settings, inbox, metrics = services.settings, services.inbox, services.metrics
+    secret = settings.webhook_secret.get_secret_value()
+    polls = settings.mode == "polling"
+    pulse = Pulse(settings.poll_s + _CUT_OFF_S) if polls else None
+    routes = [] if polls else [webhook_route(inbox, workers, metrics, secret)]
+    listener = bind(settings.http_host, settings.http_port) if settings.http_port else None
+    parts = [workers.run(), _sweep(services), set_menus(services)]
+    if pulse is not None:
+        parts.append(Poller(services.bot, inbox, workers, metrics, pulse, settings.poll_s).run())
+    if listener is not None:
+        parts.append(serve(make_app(inbox, pulse, metrics, routes), listener))
+    return parts
 
 
 @contextlib.asynccontextmanager
@@ -116,35 +138,51 @@ async def _services(settings: Settings, bot: Bot) -> AsyncIterator[Services]:
 
 
 async def _unless(ended: asyncio.Event, *work: Coroutine[Any, Any, None]) -> bool:
-    """Do the work until the first part of it is done, or until `ended`; whether it came that far.
+    """Do all the work, unless `ended` comes first; whether it was done.
 
     Raises:
-        InvalidTokenError, or whatever the work raises.
+        StartError: Telegram has revoked the token; or whatever else the work raises.
     """
-    tasks = [asyncio.create_task(one) for one in work]
     ending = asyncio.create_task(ended.wait())
-    done, _ = await asyncio.wait([ending, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in (ending, *tasks):
-        task.cancel()
-    await asyncio.gather(ending, *tasks, return_exceptions=True)
-    for task in done - {ending}:
-        task.result()
-    return ending not in done
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(one) for one in work]
+    left: set[asyncio.Task[Any]] = {ending, *tasks}
+    try:
+        while left != {ending} and ending in left:
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        return not ended.is_set()
+    except InvalidToken as error:
+        raise InvalidTokenError(_REFUSED) from error
+    finally:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _begin(bot: Bot) -> None:
+async def _begin(services: Services) -> None:
     """Learn the bot's own name and say how updates are to come; waits for Telegram for as long as it takes.
 
     Raises:
         InvalidTokenError: Telegram does not know the token.
     """
+    bot, settings = services.bot, services.settings
     while True:
         try:
             await bot.initialize()
-            await bot.delete_webhook(drop_pending_updates=False)
+            if settings.mode == "polling":
+                await bot.delete_webhook(drop_pending_updates=False)
+            else:
+                await bot.set_webhook(
+                    settings.webhook_url,
+                    secret_token=settings.webhook_secret.get_secret_value(),
+                    allowed_updates=WANTED,
+                )
             return
         except InvalidToken as error:
             raise InvalidTokenError(_REFUSED) from error
+        except BadRequest as error:
+            raise MisconfiguredError(f"Telegram refuses BOT_WEBHOOK_URL: {error}.") from error
         except TelegramError as error:
             log.warning("Telegram does not answer", reason=str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_START_S)

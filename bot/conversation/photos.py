@@ -10,7 +10,7 @@ from telegram import Document, InlineKeyboardMarkup, Message, PhotoSize, User
 
 from bot.chat import MessageGoneError
 from bot.conversation.limits import admit
-from bot.conversation.replies import classes_of, picture_for, predictions_in
+from bot.conversation.replies import other_classes, picture_for, predictions_in
 from bot.conversation.services import Services
 from bot.diagnosing import is_passing
 from bot.errors import FileError, FileTooLargeError
@@ -141,7 +141,10 @@ class _Answering:
             reply, told["crop"] if told else None, self._texts, languages=told["languages"] if told else None
         )
         stored = StoredAnswer(
-            self._services.hashes.answer(self._case.name), self._person, *predictions_in(reply), classes_of(told)
+            self._services.hashes.answer(self._case.name),
+            self._person,
+            *predictions_in(reply),
+            other_classes(told, reply),
         )
         await self._services.people.store(stored)
         return _Shown(words.html, words.caption, picture, verdict_buttons(stored.id, self._texts))

@@ -21,9 +21,11 @@ def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str 
     return used, first if first in used else None
 
 
-def classes_of(told: dict[str, Any] | None) -> tuple[str, ...]:
-    """Class keys in the release's order."""
-    return tuple(str(one["key"]) for one in told["classes"]) if told else ()
+def other_classes(told: dict[str, Any] | None, reply: Prediction | Diagnosis) -> tuple[str, ...]:
+    """Keys of the classes that it could be instead, in the release's order; none where they are not known."""
+    if told is None or told["release"] != reply["release"]:
+        return ()
+    return tuple(str(one["key"]) for one in told["classes"] if one["id"] != reply["predicted_class_id"])
 
 
 async def picture_for(
