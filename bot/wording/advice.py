@@ -9,7 +9,7 @@ _UNITS = (
     r"tea ?spoons?|table ?spoons?|spoons?|caps?(?:ful)?s?|cuillères?|colher(?:es)?|vijiko|kijiko|cokali|ṣíbí"
 )
 _AMOUNT_FIRST = re.compile(rf"\d\s*(?:{_UNITS})\b", re.IGNORECASE)
-_UNIT_FIRST = re.compile(r"\b(?:lita|mililita|gramu|kilo|vijiko|kijiko|cokali|MB)\s+\d", re.IGNORECASE)
+_UNIT_FIRST = re.compile(r"\b(?:lita|mililita|gramu|kilo|vijiko|kijiko|cokali)\s+\d", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _PAPER = re.compile(r"[^,;]+\(\d{4}\)")  # Hillocks & Jennings (2003)
 _LINKED = re.compile(r"(?P<title>.+?),?\s*(?P<url>https?://[^\s;]+)")

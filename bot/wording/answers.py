@@ -41,19 +41,19 @@ def answer(
         crop: the plant that the release knows, as `/v1/classes` names it.
         languages: that the release speaks, as in `/v1/classes`; None: not known.
     """
-    notes: list[str] = []
+    colour: list[str] = []
+    hints: list[str] = []
     if reply["decision"] == "accepted":
         parts, hints = _likely(reply, texts, languages), quality_tips(reply["quality"], texts)
         if overlay(reply) is not None:
-            notes.append(texts.say("The purple colour shows where I saw the signs."))
+            colour.append(texts.say("The purple colour shows where I saw the signs."))
     elif reply["decision"] == "uncertain":
-        parts, hints = _unsure(reply, texts), []
+        parts = _unsure(reply, texts)
     else:
-        parts, hints = _unknown(reply, texts), []
-    closing = _photos_used(reply, texts)
-    if crop:
-        closing.append(italic(texts.say("I only know this crop: {crop}.", crop=crop)))
-    return Words("\n\n".join([*parts, *hints, *closing]), _caption(parts, [*notes, *hints], closing))
+        parts = _unknown(reply, texts)
+    more = [*_photos_used(reply, texts), *hints]
+    closing = [italic(texts.say("I only know this crop: {crop}.", crop=crop))] if crop else []
+    return Words("\n\n".join([*parts, *more, *closing]), _caption(parts, [*colour, *more], closing))
 
 
 def overlay(reply: client.Prediction | client.Diagnosis) -> tuple[int, str] | None:

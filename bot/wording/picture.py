@@ -3,6 +3,7 @@
 import base64
 import io
 from contextlib import suppress
+from typing import cast
 
 import pi_heif
 from PIL import ExifTags, Image
@@ -11,6 +12,8 @@ pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=Fa
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
 _MOST_BYTES = 384 * 1024 * 1024
+_BYTES_A_PIXEL = {"PNG": 5, "BMP": 5, "TIFF": 6, "WEBP": 17, "HEIF": 10, "AVIF": 10}  # measured
+_STRIP = 64
 _QUALITY = 85
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -51,36 +54,47 @@ def marked(photo: bytes, overlay_png_base64: str, longest_side: int = 1280) -> b
 
 def _decoded_bytes(image: Image.Image) -> int:
     """Memory that decoding takes at most, by what the header says."""
-    width, height = image.size
-    if image.format == "JPEG" and not image.info.get("progressive"):
-        return 0  # decoded in reduced size
-    return width * height * (8 if image.format in ("HEIF", "AVIF", "WEBP") else 6)
+    if image.format in ("JPEG", "MPO"):  # decoded in reduced size, but for a progressive one's coefficients
+        return image.width * image.height * (6 if image.info.get("progressive") else 1)
+    return image.width * image.height * _BYTES_A_PIXEL[str(image.format)]
 
 
 def _small(image: Image.Image, longest_side: int) -> Image.Image:
     """The upright photo, RGB, its longer side at most `longest_side`."""
     scale = min(1.0, longest_side / max(image.size))
-    image.draft("RGB", (round(image.width * scale), round(image.height * scale)))  # JPEG: decodes an eighth at best
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    image.draft("RGB", size)  # of a JPEG an eighth at best
     image.load()
     orientation = _orientation(image)
     factor = max(1, max(image.size) // (2 * longest_side))
-    small = _rgb(image.reduce(factor) if factor > 1 else image)
-    scale = min(1.0, longest_side / max(small.size))
-    if scale < 1:
-        small = small.resize((max(1, round(small.width * scale)), max(1, round(small.height * scale))))
+    small = _reduced(image, factor)
+    if small.size != size:
+        small = small.resize(size, box=(0, 0, image.width / factor, image.height / factor))
     return small.transpose(_TURNS[orientation]) if orientation in _TURNS else small
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Eight bits a channel, transparent parts white."""
-    if image.mode.startswith("I;16"):
-        image = image.convert("I").point(lambda level: level * (1 / 256)).convert("L")
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Both sides divided by `factor`, RGB; strip by strip, so that it costs little memory beside the image."""
+    width, height = image.size
+    brightest = cast("tuple[float, float]", image.getextrema())[1] if image.mode in ("I", "F") else 65535.0
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, _STRIP * factor):
+        strip = _rgb(image.crop((0, top, width, min(top + _STRIP * factor, height))), brightest)
+        small.paste(strip.reduce(factor), (0, top // factor))
+    return small
+
+
+def _rgb(image: Image.Image, brightest: float) -> Image.Image:
+    """Eight bits a channel, transparent parts white; `brightest` becomes white where there are more bits."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        scale = 255 / max(brightest, 1e-9)
+        image = image.convert("F").point(lambda level: level * scale).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
         return white
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+    return image.convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:
