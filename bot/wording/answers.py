@@ -46,7 +46,7 @@ def answer(
     if reply["decision"] == "accepted":
         parts, hints = _likely(reply, texts, languages), quality_tips(reply["quality"], texts)
         if overlay(reply) is not None:
-            colour.append(texts.say("The purple colour shows where I saw the signs."))
+            colour.append(texts.say("The purple colour shows what I looked at most."))
     elif reply["decision"] == "uncertain":
         parts = _unsure(reply, texts)
     else:
