@@ -7,6 +7,7 @@ UV := .venv/uv/bin/uv
 DEV := .venv/dev/bin/python
 TRITON_PYTHON := .venv/triton/bin/python
 GATEWAY_PYTHON := .venv/gateway/bin/python
+BOT_PYTHON := .venv/bot/bin/python
 
 REPOSITORY ?= model_repository
 GATEWAY_PORT ?= 8080
@@ -21,12 +22,15 @@ help: ## show this list
 
 ##### use it
 
-.PHONY: demo serve
+.PHONY: demo serve bot
 demo: install-server install-gateway ## diagnose a leaf photo on this machine (PHOTO=path, ONCE=1 to stop after the answer)
 	@$(GATEWAY_PYTHON) -m demo $(PORTS) --triton-python $(TRITON_PYTHON) $(if $(PHOTO),--photo "$(PHOTO)") $(if $(ONCE),--once)
 
 serve: install-server install-gateway ## run Triton and the gateway on REPOSITORY (GATEWAY_PORT, default 8080)
 	@$(GATEWAY_PYTHON) -m deploy.local --repository "$(REPOSITORY)" $(PORTS) --triton-python $(TRITON_PYTHON)
+
+bot: install-bot ## run the Telegram bot on the gateway (BOT_TOKEN=..., BOT_GATEWAY_URL, BOT_GATEWAY_KEY; COMMAND=check)
+	@$(BOT_PYTHON) -m bot $(COMMAND)
 
 ##### from photos to a release
 
@@ -80,6 +84,7 @@ typecheck: install-dev ## strict types
 
 docs: install-dev ## write the generated pages of docs/ anew
 	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	{ sed '/^| variable/,$$d' docs/bot.md; $(DEV) -m bot settings; } > docs/bot.md.new && mv docs/bot.md.new docs/bot.md
 
 format: install-dev ## rewrite to the house style
 	.venv/dev/bin/ruff check --fix .
@@ -94,14 +99,16 @@ bench-gateway: install-dev install-server install-gateway .venv/peers/.installed
 
 ##### environments
 
-.PHONY: install-server install-gateway install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dev install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
+install-bot: .venv/bot/.installed ## the bot's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system
 .venv/gateway/.installed: requirements/gateway.txt | $(UV)
+.venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
 .venv/%/.installed:

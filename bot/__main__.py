@@ -7,6 +7,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from bot.commands.check import check
 from bot.commands.settings import settings as print_settings
 from bot.errors import StartError
 from bot.logs import configure_logs
@@ -15,6 +16,7 @@ from bot.secrets import read_gateway_key, read_token
 from bot.settings import Settings, load_settings
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
+app.command("check")(check)
 app.command("settings")(print_settings)
 
 

@@ -79,6 +79,12 @@ def configure_logs(level: str, secrets: Iterable[str] = ()) -> None:
     sys.excepthook = _log_uncaught
 
 
+def silence_logs() -> None:
+    """Write only what a command itself says: libraries' errors may quote addresses with the token in them."""
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+
+
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return

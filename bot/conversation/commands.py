@@ -73,6 +73,7 @@ async def _forget(services: Services, message: Message, asker: User, texts: Text
         await services.chat.reply(message, lines.not_forgotten(texts))
         return
     await services.people.forget(person)
+    await services.inbox.forget(person)
     await forget_menu(services, asker)
     await services.chat.reply(message, lines.forgotten(count, texts))
 

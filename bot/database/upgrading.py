@@ -37,11 +37,11 @@ def upgrade(engine: Engine) -> None:
     """
     try:
         with engine.connect() as connection:
-            if _is_current(connection):
+            if is_current(connection):
                 return
         with write(engine) as connection:
             _lock(connection)
-            if not _is_current(connection):
+            if not is_current(connection):
                 config = migrations()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -54,7 +54,12 @@ def upgrade(engine: Engine) -> None:
         ) from error
 
 
-def _is_current(connection: Connection) -> bool:
+def is_current(connection: Connection) -> bool:
+    """Whether the database has this version's schema.
+
+    Raises:
+        NewerDatabaseError: it was written by a newer version.
+    """
     scripts = ScriptDirectory.from_config(migrations())
     found = MigrationContext.configure(connection).get_current_heads()
     known = {script.revision for script in scripts.walk_revisions()}

@@ -15,6 +15,7 @@ ALBUM_MEMORY = timedelta(minutes=10)
 """How long an answered album waits for a straggler."""
 ID_MEMORY = timedelta(days=3)
 """How long an update is known by its id; Telegram repeats one for 24 hours at most."""
+_EMPTY: dict[str, object] = {"content": None, "lane": None, "album": None, "message_id": None}
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ class Inbox:
 
     async def finish(self, case: Case) -> None:
         """The case is worked off. Its content goes at once; that of an album stays a while, for stragglers."""
-        gone = {} if case.album else {"content": None, "lane": None, "message_id": None}
-        await self._change(case.update_ids, done_at=datetime.now(UTC), **gone)
+        await self._change(case.update_ids, done_at=datetime.now(UTC), **({} if case.album else _EMPTY))
 
     async def admit(self, case: Case, person: str, most: int, window_s: int) -> Admission:
         """Whether a person may send these photos besides those of the last `window_s` seconds; once said, it holds."""
@@ -134,6 +134,15 @@ class Inbox:
 
         return await self._database.write(work)
 
+    async def forget(self, person: str) -> None:
+        """Empty the person's answered albums, which wait for stragglers; that their photos count stays."""
+        theirs = and_(updates.c.person == person, updates.c.done_at.is_not(None))
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(updates).where(theirs).values(_EMPTY))
+
+        await self._database.write(work)
+
     async def sweep(self, window_s: int) -> None:
         """Empty and delete what is no longer needed."""
         now = datetime.now(UTC)
@@ -142,7 +151,7 @@ class Inbox:
             connection.execute(
                 update(updates)
                 .where(updates.c.album.is_not(None), updates.c.done_at < now - ALBUM_MEMORY)
-                .values(content=None, lane=None, album=None, message_id=None)
+                .values(_EMPTY)
             )
             counted = or_(updates.c.person.is_not(None), updates.c.admitted.is_not(None))
             old = updates.c.received_at < now - timedelta(seconds=window_s)
