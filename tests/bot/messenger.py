@@ -104,6 +104,14 @@ class Messenger:
         """Faults from now on; none where there are no rules."""
         self.http.put("/control/faults", json={"rules": rules, "seed": seed}).raise_for_status()
 
+    def put_behind(self, public: str, local: str) -> None:
+        """An https address is answered there from now on."""
+        self.http.put("/control/proxies", json={public: local}).raise_for_status()
+
+    def expire_buttons(self) -> None:
+        """All buttons that were pressed so far are too old to be answered."""
+        self.http.post("/control/expire").raise_for_status()
+
     def happened(self) -> dict[str, int]:
         """Faults so far."""
         return self.http.get("/control/faults").json()

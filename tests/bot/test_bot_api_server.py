@@ -365,7 +365,8 @@ def test_a_webhook_is_tried_until_it_takes_the_update(messenger: Messenger) -> N
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        url = f"http://127.0.0.1:{server.server_port}/hook"
+        url = "https://bot.example.org/hook"
+        messenger.put_behind("https://bot.example.org", f"http://127.0.0.1:{server.server_port}")
         ask(messenger, lambda bot: bot.set_webhook(url, secret_token="s3cret", allowed_updates=["message"]))
         with pytest.raises(Conflict, match="webhook is active"):
             ask(messenger, lambda bot: bot.get_updates())

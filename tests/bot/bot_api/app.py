@@ -55,7 +55,7 @@ class Server:
         if name not in self.methods:
             raise ApiError(404, "Not Found: method not found")
         call = await read_call(request, name)
-        result = await self._with_faults(name, call.shown(), partial(self.methods[name], call))
+        result = await self._with_faults(request, name, call.shown(), partial(self.methods[name], call))
         return JSONResponse({"ok": True, "result": result})
 
     async def download(self, request: Request) -> Response:
@@ -70,7 +70,9 @@ class Server:
             await self._with_faults("file", {"path": path}, bytes_of), media_type="application/octet-stream"
         )
 
-    async def _with_faults(self, name: str, fields: dict[str, Any], effect: Callable[[], Awaitable[Any]]) -> Any:
+    async def _with_faults(
+        self, request: Request, name: str, fields: dict[str, Any], effect: Callable[[], Awaitable[Any]]
+    ) -> Any:
         rule = self.faults.drawn(name)
         entry = self.log.begun(name, fields, rule.kind if rule else None)
 
@@ -79,8 +81,12 @@ class Server:
             entry["done"] = time.time()
             return result
 
+        async def gone() -> None:
+            while not await request.is_disconnected():
+                await asyncio.sleep(0.02)
+
         try:
-            result = await self.faults.around(rule, timed)
+            result = await self.faults.around(rule, timed, gone)
         except (ApiError, ConnectionCut) as error:
             entry["status"] = error.code if isinstance(error, ApiError) else -1
             raise

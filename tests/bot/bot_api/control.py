@@ -56,6 +56,7 @@ class Control:
             Route("/control/calls", self.calls),
             Route("/control/faults", self.order, methods=["PUT"]),
             Route("/control/faults", self.happened),
+            Route("/control/proxies", self.proxy, methods=["PUT"]),
             Route("/control/state", self.state),
             Route("/control/expire", self.expire, methods=["POST"]),
         ]
@@ -90,6 +91,11 @@ class Control:
     async def happened(self, _: Request) -> Response:
         """How often each fault has happened since they were ordered."""
         return JSONResponse(dict(self._faults.happened))
+
+    async def proxy(self, request: Request) -> Response:
+        """What stands behind https addresses."""
+        self._webhook.proxies = await request.json()
+        return JSONResponse({})
 
     async def state(self, _: Request) -> Response:
         """Updates that wait, menus, and the webhook."""

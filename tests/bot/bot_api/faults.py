@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from bot_api.errors import ApiError, ConnectionCut
 
-CALLS = ("flood", "error", "bad_gateway", "slow", "slow_after", "cut_before", "cut_after")
+HOLDS = ("hold_before", "hold_after")
+CALLS = ("flood", "error", "bad_gateway", "slow", "slow_after", "cut_before", "cut_after", *HOLDS)
 UPDATES = ("repeat", "reorder")
 
 T = TypeVar("T")
@@ -21,7 +22,8 @@ class Rule:
 
     Attributes:
         kind: flood (429 with retry_after), error (500), bad_gateway (502, a page), slow and slow_after (`seconds` before or
-            behind the effect), cut_before and cut_after (the connection); repeat, reorder (of updates).
+            behind the effect), cut_before and cut_after (the connection), hold_before and hold_after (no answer until the caller
+            is gone); repeat, reorder (of updates).
         methods: names in lower case, `file` for downloads; empty means all but getUpdates.
         share: of the calls, 0 to 1.
         times: how often at most; None for ever.
@@ -77,8 +79,14 @@ class Faults:
                 return rule
         return None
 
-    async def around(self, rule: Rule | None, effect: Callable[[], Awaitable[T]]) -> T:
-        """Do it, with the fault; raises ApiError or ConnectionCut where the fault says so."""
+    async def around(
+        self, rule: Rule | None, effect: Callable[[], Awaitable[T]], gone: Callable[[], Awaitable[None]]
+    ) -> T:
+        """Do it, with the fault; raises ApiError or ConnectionCut where the fault says so.
+
+        Args:
+            gone: returns when the caller has closed the connection.
+        """
         match rule.kind if rule else None:
             case "flood":
                 assert rule
@@ -89,12 +97,17 @@ class Faults:
                 raise ApiError(502, "Bad Gateway")
             case "cut_before":
                 raise ConnectionCut
+            case "hold_before":
+                await gone()
+                raise ConnectionCut
             case "slow":
                 assert rule
                 await asyncio.sleep(rule.seconds)
         result = await effect()
         if rule and rule.kind == "slow_after":
             await asyncio.sleep(rule.seconds)
-        if rule and rule.kind == "cut_after":
+        if rule and rule.kind == "hold_after":
+            await gone()
+        if rule and rule.kind in ("cut_after", "hold_after"):
             raise ConnectionCut
         return result

@@ -17,13 +17,17 @@ DELIVERY_TIMEOUT_S = 20.0
 
 
 class Webhook:
-    """Where updates go while it is set; the delays are a quarter of Telegram's, and capped."""
+    """Where updates go while it is set; the delays are a quarter of Telegram's, and capped.
+
+    `proxies` says what stands behind an https address: the local one to which the requests go.
+    """
 
     def __init__(self, updates: Updates, faults: Faults) -> None:
         self.url = ""
         self.secret = ""
         self.max_connections = 40
         self.error: dict[str, Any] = {}
+        self.proxies: dict[str, str] = {}
         self._updates = updates
         self._faults = faults
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +90,7 @@ class Webhook:
         while True:
             try:
                 async with slots:
-                    reply = await http.post(self.url, json=update, headers=headers)
+                    reply = await http.post(self._address(), json=update, headers=headers)
                 if reply.is_success:
                     return
                 words = f"Wrong response from the webhook: {reply.status_code} {reply.reason_phrase}"
@@ -95,6 +99,12 @@ class Webhook:
             self.error = {"last_error_date": int(time.time()), "last_error_message": words}
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, LONGEST_DELAY_S)
+
+    def _address(self) -> str:
+        for public, local in self.proxies.items():
+            if self.url.startswith(public):
+                return local + self.url.removeprefix(public)
+        return self.url
 
 
 def _chat(update: dict[str, Any]) -> Hashable:
