@@ -212,6 +212,8 @@ def running_messenger(log: Path) -> Iterator[Messenger]:
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http:
             wait_until(lambda: _is_up(http, process, log), 20, "the Bot API server is up")
             yield Messenger(http)
+            said = log.read_text(errors="replace")
+            assert "Exception in ASGI application" not in said, said
     finally:
         process.terminate()
         process.wait(20)

@@ -66,9 +66,8 @@ class Server:
         async def bytes_of() -> bytes:
             return self.world.files.by_path(path).data
 
-        return Response(
-            await self._with_faults("file", {"path": path}, bytes_of), media_type="application/octet-stream"
-        )
+        data = await self._with_faults(request, "file", {"path": path}, bytes_of)
+        return Response(data, media_type="application/octet-stream")
 
     async def _with_faults(
         self, request: Request, name: str, fields: dict[str, Any], effect: Callable[[], Awaitable[Any]]
