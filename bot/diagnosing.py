@@ -35,11 +35,13 @@ class Diagnosing:
     Args:
         gateway: with no retries of its own.
         patience_s: for which one request is made again.
+        parallel: photos or albums asked about at once.
     """
 
-    def __init__(self, gateway: GatewayClient, patience_s: float, metrics: Metrics) -> None:
+    def __init__(self, gateway: GatewayClient, patience_s: float, parallel: int, metrics: Metrics) -> None:
         self._gateway = gateway
         self._patience_s = patience_s
+        self._turns = asyncio.Semaphore(parallel)
         self._metrics = metrics
         self._classes: dict[str, tuple[float, dict[str, Any]]] = {}
 
@@ -55,10 +57,14 @@ class Diagnosing:
         named = [(f"photo-{index}", photo) for index, photo in enumerate(photos)]
 
         async def once() -> Prediction | Diagnosis:
-            with self._metrics.gateway_seconds.time():
-                if len(photos) == 1:
-                    return await self._gateway.predict(photos[0], explain=True, language=language, end_user=person)
-                return await self._gateway.diagnose(named, explain=True, language=language, end_user=person)
+            async with self._turns:
+                with self._metrics.gateway_seconds.time():
+                    return await ask()
+
+        async def ask() -> Prediction | Diagnosis:
+            if len(photos) == 1:
+                return await self._gateway.predict(photos[0], explain=True, language=language, end_user=person)
+            return await self._gateway.diagnose(named, explain=True, language=language, end_user=person)
 
         return await self.patiently(once, self._patience_s, on_busy)
 

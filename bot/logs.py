@@ -76,6 +76,8 @@ def configure_logs(level: str, secrets: Iterable[str] = ()) -> None:
     logging.captureWarnings(True)
     for name in ("httpx", "httpx2") if level == "info" else ():
         logging.getLogger(name).setLevel(logging.WARNING)  # a line for each request says nothing
+    if level != "debug":
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)  # its errors are raised too, and told once
     sys.excepthook = _log_uncaught
 
 

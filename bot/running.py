@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 _CONNECT_TIMEOUT_S = 10.0
 _CALLS_A_CHAT = 3  # at once: status, typing, files
+_DRAWINGS = 2  # at once
 _SWEEP_EVERY_S = 60.0
 _RETRY_START_S = 5.0
 _CUT_OFF_S = 30.0  # without an answer of Telegram's, beyond what it may hold a question open
@@ -122,18 +123,21 @@ async def _services(settings: Settings, bot: Bot) -> AsyncIterator[Services]:
         stack.callback(database.close)
         stack.push_async_callback(bot.shutdown)
         await stack.enter_async_context(gateway)
-        files = await stack.enter_async_context(Files(bot, calling, settings.telegram_timeout_s))
+        files = await stack.enter_async_context(
+            Files(bot, calling, settings.telegram_timeout_s, settings.photo_memory_bytes)
+        )
         yield Services(
             settings=settings,
             bot=bot,
             chat=Chat(bot, calling),
             files=files,
-            diagnosing=Diagnosing(gateway, settings.patience_s, metrics),
+            diagnosing=Diagnosing(gateway, settings.patience_s, settings.parallel_questions, metrics),
             inbox=Inbox(database, settings.album_wait_s),
             people=People(database, settings.answer_days),
             catalogue=Catalogue.load(),
             hashes=Hashes.from_settings(settings),
             metrics=metrics,
+            drawing=asyncio.Semaphore(_DRAWINGS),
         )
 
 

@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda path: path or None)]
 
 
+MEBIBYTE = 1024 * 1024
+
+
 class Settings(BaseSettings):
     """Everything that can be set; units stand in the names (`_s` seconds)."""
 
@@ -55,7 +58,15 @@ class Settings(BaseSettings):
     )
     answer_days: int = Field(default=30, ge=1, description="Days for which the buttons below an answer work.")
 
-    parallel_chats: int = Field(default=16, ge=1, le=256, description="Chats in work at once; each goes in order.")
+    parallel_chats: int = Field(
+        default=256, ge=1, le=2048, description="Chats in work at once, most of them waiting; each goes in order."
+    )
+    parallel_questions: int = Field(default=16, ge=1, le=128, description="Questions to the gateway at once.")
+    photo_memory_bytes: int = Field(
+        default=256 * MEBIBYTE,
+        ge=256 * MEBIBYTE,
+        description="Bytes of photos held at once; more wait with Telegram until there is room.",
+    )
     album_wait_s: float = Field(
         default=1.5, ge=0, description="Seconds after the latest photo of an album until it is answered."
     )

@@ -1,6 +1,8 @@
 """Files that people sent, fetched from Telegram into memory: bounded in bytes, with a deadline, tried again."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -16,6 +18,7 @@ MOST_BYTES = int(FileSizeLimit.FILESIZE_DOWNLOAD)
 """That bots may download, 20 MB."""
 MEGABYTES = MOST_BYTES // 1_000_000
 _TRIES = 5
+_DOWNLOADS = 32
 _FIRST_PAUSE_S = 0.3
 
 
@@ -30,19 +33,41 @@ def picture_of(message: Message) -> PhotoSize | Document | None:
 
 
 class Files:
-    """Downloads; use as `async with`."""
+    """Downloads; use as `async with`.
 
-    def __init__(self, bot: Bot, calling: Calling, timeout_s: float) -> None:
+    Args:
+        timeout_s: of one attempt.
+        most_bytes: held at once.
+    """
+
+    def __init__(self, bot: Bot, calling: Calling, timeout_s: float, most_bytes: int) -> None:
         self._bot = bot
         self._calling = calling
         self._timeout_s = timeout_s
         self._http = httpx2.AsyncClient(timeout=timeout_s)
+        self._turns = asyncio.Semaphore(_DOWNLOADS)
+        self._free_bytes = most_bytes
+        self._given_back = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    @asynccontextmanager
+    async def room_for(self, files: Sequence[PhotoSize | Document]) -> AsyncIterator[None]:
+        """Wait until there is memory for the files; they may be held while the block lasts."""
+        size = sum(min(file.file_size or MOST_BYTES, MOST_BYTES) for file in files)
+        async with self._given_back:
+            await self._given_back.wait_for(lambda: self._free_bytes >= size)
+            self._free_bytes -= size
+        try:
+            yield
+        finally:
+            self._free_bytes += size
+            async with self._given_back:
+                self._given_back.notify_all()
 
     async def fetch(self, file: PhotoSize | Document) -> bytes:
         """The file's bytes.
@@ -67,7 +92,7 @@ class Files:
         pause_s = _FIRST_PAUSE_S
         for left in reversed(range(_TRIES)):
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with self._turns, asyncio.timeout(self._timeout_s):
                     return await self._read(url)
             except (httpx2.TransportError, httpx2.HTTPStatusError, TimeoutError) as error:
                 if not left:

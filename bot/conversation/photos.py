@@ -83,7 +83,8 @@ class _Answering:
     async def run(self) -> None:
         status = asyncio.create_task(self._show_status())
         try:
-            shown = await self._find_answer(status)
+            async with self._services.files.room_for([photo.file for photo in self._photos]):
+                shown = await self._find_answer(status)
         finally:
             await asyncio.wait([status])  # even if there is no answer: the message's id must not get lost
         await status
@@ -136,7 +137,8 @@ class _Answering:
 
     async def _word(self, reply: Prediction | Diagnosis, files: Sequence[bytes]) -> _Shown:
         told = await self._services.diagnosing.known_classes(self._texts.language)
-        reply, picture = await picture_for(reply, files)
+        async with self._services.drawing:
+            reply, picture = await picture_for(reply, files)
         words = answer(
             reply, told["crop"] if told else None, self._texts, languages=told["languages"] if told else None
         )

@@ -1,5 +1,6 @@
 """What every part of a conversation needs."""
 
+import asyncio
 from dataclasses import dataclass
 
 from telegram import Bot, User
@@ -17,7 +18,11 @@ from bot.wording.catalogue import Catalogue, Texts
 
 @dataclass(frozen=True)
 class Services:
-    """Shared by all handlers; wired in `bot.running`."""
+    """Shared by all handlers; wired in `bot.running`.
+
+    Attributes:
+        drawing: to be held while a picture is marked, which takes memory and a processor.
+    """
 
     settings: Settings
     bot: Bot
@@ -29,6 +34,7 @@ class Services:
     catalogue: Catalogue
     hashes: Hashes
     metrics: Metrics
+    drawing: asyncio.Semaphore
 
     async def texts(self, user: User | None) -> Texts:
         """In the language that the person chose, else Telegram's, else English."""
