@@ -18,15 +18,13 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.calling import Calling
+from bot.errors import MessageGoneError, MessageIsPictureError
 
 _TYPING_EVERY_S = 4.0
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _SAME = "message is not modified"
+_NO_TEXT = "there is no text in the message to edit"
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
-
-
-class MessageGoneError(Exception):
-    """The message that was to be edited is not there any more."""
 
 
 class Chat:
@@ -78,7 +76,7 @@ class Chat:
         """Give one of the bot's messages another text; that it has the text already is fine.
 
         Raises:
-            MessageGoneError: somebody has deleted it.
+            NotEditableError: somebody has deleted it, or it is a picture.
             telegram.error.TelegramError
         """
         with _forgiving():
@@ -108,6 +106,15 @@ class Chat:
                     reply_markup=buttons,
                 ),
             )
+
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete one of the bot's messages; that it is gone is fine.
+
+        Raises:
+            telegram.error.TelegramError
+        """
+        with suppress(BadRequest):
+            await self._calling.call(lambda: self._bot.delete_message(chat_id, message_id), chat_id)
 
     async def edit_buttons(self, chat_id: int, message_id: int, buttons: InlineKeyboardMarkup | None) -> None:
         """Give one of the bot's messages other buttons, or none; likewise."""
@@ -169,6 +176,8 @@ class _forgiving:  # noqa: N801 - reads as a statement
             return True
         if any(gone in said for gone in _GONE):
             raise MessageGoneError(said) from error
+        if _NO_TEXT in said:
+            raise MessageIsPictureError(said) from error
         return False
 
 

@@ -56,3 +56,15 @@ class FileTooLargeError(FileError):
 
 class FileGoneError(FileError):
     """Telegram does not hand it out, or not any more."""
+
+
+class NotEditableError(BotError):
+    """A message of the bot's cannot become what it should."""
+
+
+class MessageGoneError(NotEditableError):
+    """It is not there any more."""
+
+
+class MessageIsPictureError(NotEditableError):
+    """It is a picture already, which Telegram turns into no text."""

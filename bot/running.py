@@ -18,6 +18,7 @@ from bot.conversation.menus import set_menus
 from bot.conversation.routing import Router
 from bot.conversation.services import Services
 from bot.database import database_url, open_database, upgrade
+from bot.database.alone import alone
 from bot.database.working import Database
 from bot.diagnosing import Diagnosing
 from bot.errors import InvalidTokenError, MisconfiguredError
@@ -40,7 +41,8 @@ log = structlog.get_logger()
 
 _CONNECT_TIMEOUT_S = 10.0
 _CALLS_A_CHAT = 3  # at once: status, typing, files
-_DRAWINGS = 2  # at once
+_DRAWINGS = 1  # at once; a large PNG or HEIC takes hundreds of megabytes
+_OTHERS_END_S = 5.0
 _SWEEP_EVERY_S = 60.0
 _RETRY_START_S = 5.0
 _CUT_OFF_S = 30.0  # without an answer of Telegram's, beyond what it may hold a question open
@@ -76,9 +78,9 @@ async def run(settings: Settings, token: str) -> None:
         StartError: the bot cannot start, or Telegram has revoked the token.
     """
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with _services(settings, make_bot(settings, token)) as services:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
         router = Router(services)
         workers = Workers(services.inbox, router.handle, router.apologise, settings.parallel_chats, services.metrics)
         if await _unless(ended, _begin(services)):
@@ -114,13 +116,14 @@ async def _services(settings: Settings, bot: Bot) -> AsyncIterator[Services]:
     metrics = Metrics()
     calling = Calling(settings.messages_per_s, metrics)
     engine = open_database(database_url(settings))
-    upgrade(engine)
-    database = Database(engine)
     gateway = GatewayClient(
         settings.gateway_url, key=read_gateway_key(settings), timeout_s=settings.gateway_timeout_s, retries=0
     )
     async with contextlib.AsyncExitStack() as stack:
+        database = Database(engine)
         stack.callback(database.close)
+        stack.enter_context(alone(engine, settings.shutdown_grace_s + _OTHERS_END_S))
+        upgrade(engine)
         stack.push_async_callback(bot.shutdown)
         await stack.enter_async_context(gateway)
         files = await stack.enter_async_context(

@@ -6,11 +6,10 @@ Everything may come twice, after a crash or from a finger: feedback at the gatew
 import structlog
 from telegram import CallbackQuery, Message, User
 
-from bot.chat import MessageGoneError
 from bot.conversation.menus import choose_menu
 from bot.conversation.services import Services
 from bot.diagnosing import is_passing
-from bot.errors import FileError
+from bot.errors import FileError, NotEditableError
 from bot.people import StoredAnswer
 from bot.telegram_files import picture_of
 from bot.wording import lines
@@ -39,7 +38,7 @@ async def take_press(services: Services, press: CallbackQuery) -> None:
             await _choose_language(services, press, message, pressed.choice)
         else:
             await _take_feedback(services, press, message, pressed, texts)
-    except MessageGoneError:
+    except NotEditableError:
         log.info("the message with the button is gone")
 
 
@@ -91,7 +90,7 @@ class _Feedback:
 
         Raises:
             client.GatewayError: the gateway did not take it.
-            telegram.error.TelegramError, MessageGoneError
+            telegram.error.TelegramError, NotEditableError
         """
         if pressed.action == "wrong":
             await self._ask_which()

@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 from telegram import Document, InlineKeyboardMarkup, Message, PhotoSize, User
 
-from bot.chat import MessageGoneError
 from bot.conversation.limits import admit
 from bot.conversation.replies import other_classes, picture_for, predictions_in
 from bot.conversation.services import Services
 from bot.diagnosing import is_passing
-from bot.errors import FileError, FileTooLargeError
+from bot.errors import FileError, FileTooLargeError, MessageIsPictureError, NotEditableError
 from bot.inbox.store import Case
 from bot.people import StoredAnswer
 from bot.telegram_files import MEGABYTES, MOST_BYTES
@@ -138,7 +138,7 @@ class _Answering:
     async def _word(self, reply: Prediction | Diagnosis, files: Sequence[bytes]) -> _Shown:
         told = await self._services.diagnosing.known_classes(self._texts.language)
         async with self._services.drawing:
-            reply, picture = await picture_for(reply, files)
+            picture = await picture_for(reply, files)
         words = answer(
             reply, told["crop"] if told else None, self._texts, languages=told["languages"] if told else None
         )
@@ -153,16 +153,16 @@ class _Answering:
 
     async def _edit_status(self, html: str) -> None:
         assert self._message_id is not None
-        try:
+        with suppress(NotEditableError):  # an answer that is there already stays until it is replaced
             await self._services.chat.edit(self._first.chat_id, self._message_id, html)
-        except MessageGoneError:
-            return
 
     async def _show(self, shown: _Shown) -> None:
         assert self._message_id is not None
         try:
             await self._edit(self._message_id, shown)
-        except MessageGoneError:
+        except NotEditableError as error:
+            if isinstance(error, MessageIsPictureError):
+                await self._services.chat.delete(self._first.chat_id, self._message_id)
             await self._send(shown)
 
     async def _edit(self, message_id: int, shown: _Shown) -> None:
@@ -173,7 +173,7 @@ class _Answering:
             await chat.edit(chat_id, message_id, shown.html, shown.buttons)
 
     async def _send(self, shown: _Shown) -> None:
-        """The status message was deleted: the answer comes as a message of its own."""
+        """The message that was to become the answer is gone: it comes in one of its own."""
         chat = self._services.chat
         if shown.picture is not None and shown.caption is not None:
             sent = await chat.reply_picture(self._first, shown.picture, shown.caption, shown.buttons)

@@ -28,25 +28,10 @@ def other_classes(told: dict[str, Any] | None, reply: Prediction | Diagnosis) ->
     return tuple(str(one["key"]) for one in told["classes"] if one["id"] != reply["predicted_class_id"])
 
 
-async def picture_for(
-    reply: Prediction | Diagnosis, files: Sequence[bytes]
-) -> tuple[Prediction | Diagnosis, bytes | None]:
-    """The photo that shows the evidence best, marked (JPEG), and the reply; without explanations where there is no picture."""
+async def picture_for(reply: Prediction | Diagnosis, files: Sequence[bytes]) -> bytes | None:
+    """The photo that shows the evidence best, marked (JPEG); None where no disease is named or nothing can be marked."""
     found = overlay(reply) if names_disease(reply) else None
-    if found is not None:
-        index, png = found
-        picture = await asyncio.to_thread(marked, files[index], png)
-        if picture is not None:
-            return reply, picture
-    return _without_explanations(reply), None
-
-
-def _without_explanations(reply: Prediction | Diagnosis) -> Prediction | Diagnosis:
-    bare: dict[str, Any] = {**reply}
-    bare.pop("explanation", None)
-    if "photos" in bare:
-        bare["photos"] = [
-            {**photo, "prediction": {**photo["prediction"], "explanation": None}} if "prediction" in photo else photo
-            for photo in bare["photos"]
-        ]
-    return cast(Prediction | Diagnosis, bare)
+    if found is None:
+        return None
+    index, png = found
+    return await asyncio.to_thread(marked, files[index], png)

@@ -4,12 +4,12 @@ import json
 
 from telegram import Message, Update
 
-from bot.chat import MessageGoneError
 from bot.conversation.commands import obey
 from bot.conversation.feedback import take_press
 from bot.conversation.groups import command_in, is_group, is_named
 from bot.conversation.photos import Photo, answer_photos
 from bot.conversation.services import Services
+from bot.errors import NotEditableError
 from bot.inbox.store import Case
 from bot.telegram_files import picture_of
 from bot.wording import lines
@@ -51,7 +51,7 @@ class Router:
             try:
                 await self._services.chat.edit(message.chat_id, case.message_id, lines.failed(texts))
                 return
-            except MessageGoneError:
+            except NotEditableError:
                 pass
         await self._services.chat.reply(message, lines.failed(texts))
 

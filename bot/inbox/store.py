@@ -99,8 +99,8 @@ class Inbox:
         return await self._database.read(work)
 
     async def note_message(self, case: Case, message_id: int) -> None:
-        """Remember which message becomes the answer."""
-        await self._change(case.update_ids, message_id=message_id)
+        """Remember which message becomes the answer, to what was answered before too."""
+        await self._change(tuple(case.contents), message_id=message_id)
 
     async def postpone(self, case: Case, seconds: float, failed: bool) -> None:
         """Let the case wait; `failed` counts an attempt."""
