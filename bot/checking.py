@@ -122,9 +122,9 @@ def _database(settings: Settings) -> Finding:
     except StartError as error:
         return Finding("database", False, str(error))
     except DBAPIError as error:
-        return Finding(
-            "database", False, f"It cannot be written: {error.orig}. Check BOT_DATABASE_URL and BOT_DATA_DIR."
-        )
+        reason = " ".join(str(error.orig).strip().splitlines()[:1])
+        says = f"It cannot be written: {reason}. Check BOT_DATABASE_URL and BOT_DATA_DIR."
+        return Finding("database", False, says)
     return Finding(
         "database", True, "It can be written." if ready else "It can be written; its tables are made at the next start."
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 from telegram import Document, InlineKeyboardMarkup, Message, PhotoSize, User
+from telegram.error import BadRequest
 
 from bot.conversation.limits import admit
 from bot.conversation.replies import other_classes, picture_for, predictions_in
@@ -168,9 +169,12 @@ class _Answering:
     async def _edit(self, message_id: int, shown: _Shown) -> None:
         chat, chat_id = self._services.chat, self._first.chat_id
         if shown.picture is not None and shown.caption is not None:
-            await chat.edit_picture(chat_id, message_id, shown.picture, shown.caption, shown.buttons)
-        else:
-            await chat.edit(chat_id, message_id, shown.html, shown.buttons)
+            try:
+                await chat.edit_picture(chat_id, message_id, shown.picture, shown.caption, shown.buttons)
+                return
+            except BadRequest as error:
+                log.warning("Telegram refuses the picture; the words go without", reason=str(error))
+        await chat.edit(chat_id, message_id, shown.html, shown.buttons)
 
     async def _send(self, shown: _Shown) -> None:
         """The message that was to become the answer is gone: it comes in one of its own."""
