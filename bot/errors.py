@@ -8,9 +8,13 @@ BotError
 │   ├── DatabaseUnreachableError        no connection, or no right to create tables
 │   ├── NewerDatabaseError              written by a newer version
 │   └── AlreadyRunningError             another bot works on the same data
-└── FileError                      a file of Telegram's cannot be had
-    ├── FileTooLargeError               more bytes than bots may download
-    └── FileGoneError                   Telegram does not hand it out
+├── FileError                      a file of Telegram's cannot be had
+│   ├── FileTooLargeError               more bytes than bots may download
+│   ├── FileGoneError                   Telegram does not hand it out
+│   └── FileUnreachableError            Telegram does not answer, which may pass
+└── NotEditableError               a message of the bot's cannot become what it should
+    ├── MessageGoneError                somebody has deleted it
+    └── MessageIsPictureError           Telegram turns no picture into a text
 """
 
 
@@ -56,6 +60,10 @@ class FileTooLargeError(FileError):
 
 class FileGoneError(FileError):
     """Telegram does not hand it out, or not any more."""
+
+
+class FileUnreachableError(FileError):
+    """Telegram does not answer, which may pass."""
 
 
 class NotEditableError(BotError):

@@ -41,7 +41,6 @@ log = structlog.get_logger()
 
 _CONNECT_TIMEOUT_S = 10.0
 _CALLS_A_CHAT = 3  # at once: status, typing, files
-_DRAWINGS = 1  # at once; a large PNG or HEIC takes hundreds of megabytes
 _OTHERS_END_S = 5.0
 _SWEEP_EVERY_S = 60.0
 _RETRY_START_S = 5.0
@@ -140,7 +139,7 @@ async def _services(settings: Settings, bot: Bot) -> AsyncIterator[Services]:
             catalogue=Catalogue.load(),
             hashes=Hashes.from_settings(settings),
             metrics=metrics,
-            drawing=asyncio.Semaphore(_DRAWINGS),
+            heavy_drawing=asyncio.Lock(),
         )
 
 

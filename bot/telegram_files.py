@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -12,7 +13,7 @@ from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest
 
 from bot.calling import Calling
-from bot.errors import FileGoneError, FileTooLargeError
+from bot.errors import FileGoneError, FileTooLargeError, FileUnreachableError
 
 MOST_BYTES = int(FileSizeLimit.FILESIZE_DOWNLOAD)
 """That bots may download, 20 MB."""
@@ -74,7 +75,8 @@ class Files:
 
         Raises:
             FileTooLargeError: more than bots may download.
-            FileGoneError: Telegram does not hand it out, or broke off too often.
+            FileGoneError: Telegram does not hand it out.
+            FileUnreachableError: it did not answer, or broke off, too often.
             telegram.error.TelegramError: Telegram did not say where it lies.
         """
         if (file.file_size or 0) > MOST_BYTES:
@@ -94,9 +96,17 @@ class Files:
             try:
                 async with self._turns, asyncio.timeout(self._timeout_s):
                     return await self._read(url)
-            except (httpx2.TransportError, httpx2.HTTPStatusError, TimeoutError) as error:
-                if not left:
-                    raise FileGoneError(type(error).__name__) from None  # the cause names the address, with the token
+            except httpx2.HTTPStatusError as error:
+                status = error.response.status_code
+                if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise FileGoneError(
+                        f"HTTP status {status}"
+                    ) from None  # the cause names the address, with the token
+                reason = f"HTTP status {status}"
+            except (httpx2.TransportError, TimeoutError) as error:
+                reason = type(error).__name__
+            if not left:
+                raise FileUnreachableError(f"{_TRIES} tries, the last one: {reason}")
             await asyncio.sleep(pause_s)
             pause_s *= 2
         raise AssertionError("the last try returns or raises")

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import structlog
 from telegram import Document, InlineKeyboardMarkup, Message, PhotoSize, User
-from telegram.error import BadRequest
+from telegram.error import BadRequest, NetworkError
 
 from bot.conversation.limits import admit
 from bot.conversation.replies import other_classes, picture_for, predictions_in
 from bot.conversation.services import Services
 from bot.diagnosing import is_passing
-from bot.errors import FileError, FileTooLargeError, MessageIsPictureError, NotEditableError
+from bot.errors import FileError, FileTooLargeError, FileUnreachableError, MessageIsPictureError, NotEditableError
 from bot.inbox.store import Case
 from bot.people import StoredAnswer
 from bot.telegram_files import MEGABYTES, MOST_BYTES
@@ -90,7 +90,11 @@ class _Answering:
             await asyncio.wait([status])  # even if there is no answer: the message's id must not get lost
         await status
         await self._show(shown)
-        self._services.metrics.answer_seconds.observe((datetime.now(UTC) - self._case.received_at).total_seconds())
+        self._services.metrics.answer_seconds.observe(self._age_s())
+
+    def _age_s(self) -> float:
+        """Seconds since the photo came."""
+        return (datetime.now(UTC) - self._case.received_at).total_seconds()
 
     async def _show_status(self) -> None:
         """Say that the photo was seen; at once remembered, so that a crash leaves one message to go on with."""
@@ -106,47 +110,52 @@ class _Answering:
             await status
             await self._edit_status(lines.busy(self._texts))
 
-        files, fault = await self._fetch()
-        if fault is not None and not files:
-            too_large = isinstance(fault, FileTooLargeError)
+        got = await self._fetch()
+        files = [one for one in got if isinstance(one, bytes)]
+        if not files:
+            too_large = any(isinstance(one, FileTooLargeError) for one in got)
             return _Shown(lines.file_too_large(MEGABYTES, self._texts) if too_large else lines.not_fetched(self._texts))
         try:
             await status
             async with self._services.chat.typing(self._first):
                 reply = await self._services.diagnosing.ask(files, self._texts.language, self._person, say_busy)
-                return await self._word(reply, files)
+                return await self._word(reply, files, first_is_there=files[0] is got[0])
         except GatewayError as error:
             log.warning("no diagnosis", reason=str(error))
             return _Shown(lines.later(self._texts) if is_passing(error) else refusal(error, self._texts))
 
-    async def _fetch(self) -> tuple[list[bytes], FileError | None]:
-        """The photos that can be had, and why others cannot."""
+    async def _fetch(self) -> list[bytes | FileError]:
+        """The photos, or why they cannot be had.
+
+        Raises:
+            telegram.error.NetworkError: Telegram does not answer, and was not waited for long enough.
+        """
         got = await asyncio.gather(
             *(self._services.files.fetch(photo.file) for photo in self._photos), return_exceptions=True
         )
-        files: list[bytes] = []
-        fault: FileError | None = None
+        told: list[bytes | FileError] = []
         for one in got:
-            if isinstance(one, bytes):
-                files.append(one)
-            elif isinstance(one, FileError):
-                log.warning("a photo cannot be fetched", reason=f"{type(one).__name__}: {one}")
-                fault = one
-            else:
+            if isinstance(one, FileUnreachableError) and self._age_s() < self._services.settings.patience_s:
+                raise NetworkError("files cannot be fetched") from one
+            if not isinstance(one, bytes | FileError):
                 raise one
-        return files, fault
+            if isinstance(one, FileError):
+                log.warning("a photo cannot be fetched", reason=f"{type(one).__name__}: {one}")
+            told.append(one)
+        return told
 
-    async def _word(self, reply: Prediction | Diagnosis, files: Sequence[bytes]) -> _Shown:
+    async def _word(self, reply: Prediction | Diagnosis, files: Sequence[bytes], first_is_there: bool) -> _Shown:
         told = await self._services.diagnosing.known_classes(self._texts.language)
-        async with self._services.drawing:
-            picture = await picture_for(reply, files)
+        picture = await picture_for(reply, files, self._services.heavy_drawing)
         words = answer(
             reply, told["crop"] if told else None, self._texts, languages=told["languages"] if told else None
         )
+        prediction_ids, first = predictions_in(reply)
         stored = StoredAnswer(
             self._services.hashes.answer(self._case.name),
             self._person,
-            *predictions_in(reply),
+            prediction_ids,
+            first if first_is_there else None,
             other_classes(told, reply),
         )
         await self._services.people.store(stored)

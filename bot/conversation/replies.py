@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 from bot.wording.answers import names_disease, overlay
 from bot.wording.picture import marked
 from client import Diagnosis, Prediction
+
+_JPEG = b"\xff\xd8\xff"
 
 
 def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str | None]:
@@ -28,10 +31,15 @@ def other_classes(told: dict[str, Any] | None, reply: Prediction | Diagnosis) ->
     return tuple(str(one["key"]) for one in told["classes"] if one["id"] != reply["predicted_class_id"])
 
 
-async def picture_for(reply: Prediction | Diagnosis, files: Sequence[bytes]) -> bytes | None:
-    """The photo that shows the evidence best, marked (JPEG); None where no disease is named or nothing can be marked."""
+async def picture_for(reply: Prediction | Diagnosis, files: Sequence[bytes], heavy: asyncio.Lock) -> bytes | None:
+    """The photo that shows the evidence best, marked (JPEG); None where no disease is named or nothing can be marked.
+
+    Args:
+        heavy: held while anything but a JPEG is marked, which may take hundreds of megabytes.
+    """
     found = overlay(reply) if names_disease(reply) else None
     if found is None:
         return None
     index, png = found
-    return await asyncio.to_thread(marked, files[index], png)
+    async with nullcontext() if files[index].startswith(_JPEG) else heavy:
+        return await asyncio.to_thread(marked, files[index], png)

@@ -21,7 +21,7 @@ class Services:
     """Shared by all handlers; wired in `bot.running`.
 
     Attributes:
-        drawing: to be held while a picture is marked, which takes memory and a processor.
+        heavy_drawing: to be held while a picture is marked that takes much memory.
     """
 
     settings: Settings
@@ -34,7 +34,7 @@ class Services:
     catalogue: Catalogue
     hashes: Hashes
     metrics: Metrics
-    drawing: asyncio.Semaphore
+    heavy_drawing: asyncio.Lock
 
     async def texts(self, user: User | None) -> Texts:
         """In the language that the person chose, else Telegram's, else English."""

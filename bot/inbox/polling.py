@@ -54,6 +54,8 @@ class Poller:
                 log.warning("Telegram does not answer", reason=str(error) or type(error).__name__)
             except DBAPIError:
                 log.exception("updates cannot be stored; Telegram keeps them")
+            except Exception:
+                log.exception("updates cannot be read; Telegram keeps them")
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
