@@ -1,57 +1,15 @@
 """One real Triton with a null model that explains, and one real gateway with keys; a Bot API server and a bot for each module."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2
 import pytest
 from bot_process import BotProcess, running_bot
+from leaf_gateway import LeafGateway, make_key
 from messenger import Messenger, running_messenger
 from null_repository import EXPLAINED
-from processes import ROOT, TritonProcess, free_ports, running_gateway, wait_until
+from processes import TritonProcess, free_ports, running_gateway
 from several import triton_with
-
-
-@dataclass(frozen=True)
-class LeafGateway:
-    """A gateway as operators run it for a bot."""
-
-    url: str
-    bot_key: str
-    expert: httpx2.Client
-
-    def feedback(self) -> list[dict[str, object]]:
-        """What people have said so far, the newest last; experts may read it."""
-        return self.expert.get("/v1/feedback", params={"limit": 100}).raise_for_status().json()["items"]
-
-    def waits_for_feedback(self, since: int, **expected: object) -> dict[str, object]:
-        """The newest, once there is more than `since` and it says what is expected."""
-
-        def is_there() -> bool:
-            said = self.feedback()
-            return len(said) > since and {name: said[-1][name] for name in expected} == expected
-
-        wait_until(is_there, 10, f"feedback {expected}; the newest: {self.feedback()[-1:]}")
-        return self.feedback()[-1]
-
-
-def make_key(data_dir: Path, name: str, *scopes: str) -> str:
-    """A new key of the gateway that keeps its state there."""
-    command = [sys.executable, "-m", "gateway", "keys", "create", "--name", name]
-    command += [part for scope in scopes for part in ("--scope", scope)]
-    made = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={"PATH": "", "GATEWAY_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return made.stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +32,7 @@ def gateway(explaining_triton: TritonProcess, tmp_path_factory: pytest.TempPathF
         running_gateway(explaining_triton.grpc_url, folder / "log", **settings) as process,
         httpx2.Client(base_url=process.url, headers={"X-API-Key": expert_key}, trust_env=False) as expert,
     ):
-        yield LeafGateway(process.url, bot_key, expert)
+        yield LeafGateway(process.url, folder / "state", bot_key, expert)
 
 
 @pytest.fixture(scope="module")

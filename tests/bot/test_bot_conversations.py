@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from bot_process import BotProcess
-from conftest import LeafGateway
+from leaf_gateway import LeafGateway
 from messenger import Bubble, Messenger, Person
 from photos import encode, photo, picture
 from pictures import DATA, needs

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from bot_process import BotProcess
-from conftest import LeafGateway
+from leaf_gateway import LeafGateway
 from messenger import TOKEN, Messenger, Person
 from photos import photo
 from processes import wait_until

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from bot_process import BotProcess, running_bot
-from conftest import LeafGateway
 from door import Door
+from leaf_gateway import LeafGateway
 from messenger import Messenger
 from photos import photo
 

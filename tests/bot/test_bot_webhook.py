@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from bot_process import BotProcess, running_bot
-from conftest import LeafGateway
+from leaf_gateway import LeafGateway
 from messenger import Messenger
 from photos import photo
 from processes import free_ports, wait_until
