@@ -67,7 +67,7 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test prove lint typecheck check format docs bench-fullsize bench-gateway
+.PHONY: test prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -85,6 +85,9 @@ typecheck: install-dev ## strict types
 docs: install-dev ## write the generated pages of docs/ anew
 	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	{ sed '/^| variable/,$$d' docs/bot.md; $(DEV) -m bot settings; } > docs/bot.md.new && mv docs/bot.md.new docs/bot.md
+
+transcripts: install-dev install-server ## write docs/conversations.md anew: ten conversations with the bot, on the demo's stack
+	PYTHONPATH=.:tests:tests/bot $(DEV) -m transcripts > docs/conversations.md.new && mv docs/conversations.md.new docs/conversations.md
 
 format: install-dev ## rewrite to the house style
 	.venv/dev/bin/ruff check --fix .
