@@ -115,6 +115,7 @@ def test_at_random_moments(messenger: Messenger, bot: BotProcess) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_at_many_random_moments(messenger: Messenger, bot: BotProcess, seed: int) -> None:
     at_random(messenger, bot, seed, photos=100, kills=9, people=20)

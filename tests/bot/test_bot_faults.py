@@ -145,6 +145,7 @@ def test_the_bot_adds_little(messenger: Messenger, gateway: LeafGateway, bot: Bo
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_five_hundred_updates_of_fifty_people(messenger: Messenger, bot: BotProcess, gateway: LeafGateway) -> None:
     messenger.order(*({**kind, "share": 0.05} for kind in KINDS + POLLS), seed=12)
     warm = crowd_asks(messenger, people=20, rounds=7, seed=1)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -114,8 +114,8 @@ class Cut(Response):
 
 
 async def cut(_: Request, error: Exception) -> Response:
-    """Break the connection off."""
-    assert isinstance(error, ConnectionCut)
+    """Break the connection off, or take note that the caller has done so."""
+    assert isinstance(error, ConnectionCut | ClientDisconnect)
     return Cut()
 
 
@@ -145,6 +145,5 @@ def create_app(token: str) -> ASGIApp:
         Route("/file/bot{token}/{path:path}", server.download),
         *control.routes,
     ]
-    return with_cuts(
-        Starlette(routes=routes, exception_handlers={ApiError: refused, ConnectionCut: cut}, lifespan=lifespan)
-    )
+    handlers = {ApiError: refused, ConnectionCut: cut, ClientDisconnect: cut}
+    return with_cuts(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan))
