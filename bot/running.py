@@ -50,12 +50,6 @@ _REFUSED = "Telegram does not know this token. Ask @BotFather for the right one,
 
 def make_bot(settings: Settings, token: str) -> Bot:
     """A client of the Bot API; nothing is connected yet."""
-    times: dict[str, Any] = {
-        "read_timeout": settings.telegram_timeout_s,
-        "write_timeout": settings.telegram_timeout_s,
-        "connect_timeout": min(_CONNECT_TIMEOUT_S, settings.telegram_timeout_s),
-        "pool_timeout": settings.telegram_timeout_s,
-    }
     url = settings.api_url.rstrip("/")
     return Bot(
         token,
@@ -63,10 +57,12 @@ def make_bot(settings: Settings, token: str) -> Bot:
         base_file_url=f"{url}/file/bot",
         request=HTTPXRequest(
             connection_pool_size=settings.parallel_chats * _CALLS_A_CHAT,
+            read_timeout=settings.telegram_timeout_s,
+            write_timeout=settings.telegram_timeout_s,
+            connect_timeout=min(_CONNECT_TIMEOUT_S, settings.telegram_timeout_s),
+            pool_timeout=settings.telegram_timeout_s,
             media_write_timeout=settings.telegram_timeout_s,
-            **times,
         ),
-        get_updates_request=HTTPXRequest(connection_pool_size=1, **times),
     )
 
 

@@ -1,11 +1,12 @@
 """Long polling: asks Telegram for updates, stores them, and only then lets Telegram forget them."""
 
 import asyncio
+from typing import Any, cast
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 from telegram import Bot
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
 from bot.calling import seconds_to_wait
 from bot.inbox.arrivals import WANTED, arrival
@@ -60,10 +61,20 @@ class Poller:
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
     async def _poll(self, offset: int | None) -> int | None:
-        brought = await self._bot.get_updates(offset=offset, timeout=self._hold_s, allowed_updates=WANTED)
-        arrivals = [one for update in brought if (one := arrival(update.to_dict())) is not None]
+        brought = await self._ask(offset)
+        arrivals = [one for update in brought if (one := arrival(update)) is not None]
         self._metrics.updates.inc(await self._inbox.add(arrivals))
         self._pulse.beat()
         if arrivals:
             self._workers.wake()
-        return max((update.update_id + 1 for update in brought), default=offset)
+        return max((update["update_id"] + 1 for update in brought), default=offset)
+
+    async def _ask(self, offset: int | None) -> list[dict[str, Any]]:
+        """Updates as Telegram sends them. `Bot.get_updates` would parse them, and stay for ever at one that it cannot."""
+        what = {"offset": offset, "timeout": self._hold_s, "allowed_updates": WANTED}
+        most_s = self._hold_s + (self._bot.request.read_timeout or 0)
+        try:  # in small letters, which Telegram takes too: the library warns of methods that it has itself
+            told = await self._bot.do_api_request("getupdates", what, read_timeout=most_s)
+        except EndPointNotFound as error:  # its word for 401 and 404
+            raise InvalidToken from error
+        return cast(list[dict[str, Any]], told)
