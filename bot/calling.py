@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import TypeVar
 
 import structlog
@@ -49,6 +50,7 @@ class Calling:
             make: makes the call; called again after a failure, so what it does may be done twice.
 
         Raises:
+            telegram.error.RetryAfter: Telegram asks to wait for longer than two minutes.
             telegram.error.TelegramError: it failed for good, or too often.
         """
         if chat_id < 0:
@@ -70,9 +72,9 @@ class Calling:
             except RetryAfter as error:
                 after_s = seconds_to_wait(error)
                 self._metrics.telegram_retries.labels("held").inc()
-                if not left or after_s > _LONGEST_HOLD_S:
-                    raise
                 self._held_until[chat_id] = time.monotonic() + after_s + _MARGIN_S
+                if not left:
+                    raise
             except BadRequest:
                 raise
             except NetworkError as error:
@@ -86,6 +88,8 @@ class Calling:
 
     async def _wait_while_held(self, chat_id: int | None) -> None:
         while (hold_s := self._held_until.get(chat_id, 0.0) - time.monotonic()) > 0:
+            if hold_s > _LONGEST_HOLD_S:  # whoever asked comes again then, and keeps no memory until then
+                raise RetryAfter(ceil(hold_s))
             await asyncio.sleep(hold_s)
         self._held_until.pop(chat_id, None)
 

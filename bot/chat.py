@@ -15,7 +15,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.constants import ChatAction, ParseMode
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bot.calling import Calling
 from bot.errors import MessageGoneError, MessageIsPictureError
@@ -157,8 +157,12 @@ class Chat:
 
     async def _type(self, to: Message) -> None:
         while True:
-            with suppress(TelegramError):  # only a courtesy
+            try:
                 await self._bot.send_chat_action(to.chat_id, ChatAction.TYPING, message_thread_id=_thread(to))
+            except RetryAfter:  # only a courtesy: not worth more of Telegram's patience
+                return
+            except TelegramError:
+                pass
             await asyncio.sleep(_TYPING_EVERY_S)
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, RetryAfter
 
+from bot.calling import seconds_to_wait
 from bot.inbox.store import Case, Inbox
 from bot.metrics import Metrics
 
@@ -92,7 +93,7 @@ class Workers:
         except (Forbidden, ChatMigrated) as error:  # blocked, left or moved: nobody is there to be told
             log.info("nobody to answer", reason=type(error).__name__)
             await self._end(case, "nobody there")
-        except (NetworkError, RetryAfter) as error:
+        except (NetworkError, RetryAfter, InvalidToken) as error:  # a token may be replaced: the photo is not to blame
             if isinstance(error, BadRequest):
                 await self._fail(case)
             elif datetime.now(UTC) - case.received_at > _GIVEN_UP_AFTER:
@@ -100,7 +101,8 @@ class Workers:
                 await self._end(case, "given up")
             else:
                 log.warning("Telegram does not answer; tried again later", reason=type(error).__name__)
-                await self._inbox.postpone(case, _pause_s(case), failed=False)
+                asked_s = seconds_to_wait(error) if isinstance(error, RetryAfter) else 0.0
+                await self._inbox.postpone(case, max(_pause_s(case), asked_s), failed=False)
         except Exception:
             await self._fail(case)
         else:

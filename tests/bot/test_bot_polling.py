@@ -43,7 +43,7 @@ class Telegram(BaseRequest):
     async def shutdown(self) -> None:
         """Nothing to close."""
 
-    async def do_request(self, url: str, method: str, request_data: Any = None, **times: Any) -> tuple[int, bytes]:
+    async def do_request(self, url: str, *_: Any, request_data: Any = None, **times: Any) -> tuple[int, bytes]:
         if self.revoked:
             return 401, b'{"ok": false, "error_code": 401, "description": "Unauthorized"}'
         if url.lower().endswith("/getme"):
