@@ -7,6 +7,7 @@ UV := .venv/uv/bin/uv
 DEV := .venv/dev/bin/python
 TRITON_PYTHON := .venv/triton/bin/python
 GATEWAY_PYTHON := .venv/gateway/bin/python
+BOT_PYTHON := .venv/bot/bin/python
 
 REPOSITORY ?= model_repository
 GATEWAY_PORT ?= 8080
@@ -24,12 +25,15 @@ help: ## show this list
 
 ##### use it
 
-.PHONY: demo serve
+.PHONY: demo serve bot
 demo: install-server install-gateway ## diagnose a leaf photo on this machine (PHOTO=path, ONCE=1 to stop after the answer)
 	@$(GATEWAY_PYTHON) -m demo $(PORTS) --triton-python $(TRITON_PYTHON) $(if $(PHOTO),--photo "$(PHOTO)") $(if $(ONCE),--once)
 
 serve: install-server install-gateway ## run Triton and the gateway on REPOSITORY (GATEWAY_PORT, default 8080)
 	@$(GATEWAY_PYTHON) -m deploy.local --repository "$(REPOSITORY)" $(PORTS) --triton-python $(TRITON_PYTHON)
+
+bot: install-bot ## run the Telegram bot on the gateway (BOT_TOKEN=..., BOT_GATEWAY_URL, BOT_GATEWAY_KEY; COMMAND=check)
+	@$(BOT_PYTHON) -m bot $(COMMAND)
 
 ##### from photos to a release
 
@@ -66,7 +70,7 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test prove lint typecheck check format docs bench-fullsize bench-gateway
+.PHONY: test prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -83,6 +87,10 @@ typecheck: install-dev ## strict types
 
 docs: install-dev ## write the generated pages of docs/ anew
 	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	{ sed '/^| variable/,$$d' docs/bot.md; $(DEV) -m bot settings; } > docs/bot.md.new && mv docs/bot.md.new docs/bot.md
+
+transcripts: install-dev install-server ## write docs/conversations.md anew: ten conversations with the bot, on the demo's stack
+	PYTHONPATH=.:tests:tests/bot $(DEV) -m transcripts > docs/conversations.md.new && mv docs/conversations.md.new docs/conversations.md
 
 format: install-dev ## rewrite to the house style
 	.venv/dev/bin/ruff check --fix .
@@ -97,14 +105,16 @@ bench-gateway: install-dev install-server install-gateway .venv/peers/.installed
 
 ##### environments
 
-.PHONY: install-server install-gateway install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dev install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
+install-bot: .venv/bot/.installed ## the bot's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system
 .venv/gateway/.installed: requirements/gateway.txt | $(UV)
+.venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
 .venv/%/.installed:
@@ -134,9 +144,10 @@ LOCK_FLAGS ?=
 lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server -o requirements/server.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway -o requirements/gateway.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra bot -o requirements/bot.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
-	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt

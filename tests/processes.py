@@ -121,7 +121,7 @@ def launch(repository: Path, *arguments: str, ports: list[int] | None = None) ->
 
 @dataclass
 class GatewayProcess:
-    """A gateway in its own process, on a port that the system chose."""
+    """A gateway in its own process, on a port that the system chose where none was set."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -161,9 +161,9 @@ class GatewayProcess:
 @contextlib.contextmanager
 def running_gateway(triton_url: str, log: Path, ready: bool = True, **settings: object) -> Iterator[GatewayProcess]:
     """A live gateway; `settings` by field name. Waits for readiness too unless told otherwise."""
-    environment = {"GATEWAY_DATA_DIR": str(log.with_suffix(".state"))}
+    environment = {"GATEWAY_DATA_DIR": str(log.with_suffix(".state")), "GATEWAY_PORT": "0"}
     environment |= {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
-    environment |= {"GATEWAY_PORT": "0", "GATEWAY_TRITON_URL": triton_url}
+    environment["GATEWAY_TRITON_URL"] = triton_url
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway"],
