@@ -6,7 +6,6 @@ from math import ceil
 import structlog
 from telegram import Message, User
 
-from bot.conversation.groups import Command
 from bot.conversation.menus import forget_menu
 from bot.conversation.services import Services
 from bot.wording import lines, pages
@@ -20,14 +19,14 @@ log = structlog.get_logger()
 _MINUTE_S = 60
 
 
-async def obey(services: Services, message: Message, asker: User, command: Command) -> None:
-    """Answer a command.
+async def obey(services: Services, message: Message, asker: User, command: str) -> None:
+    """Answer a command, such as `help`.
 
     Raises:
         telegram.error.TelegramError
     """
     texts = await services.texts(asker)
-    answering = _COMMANDS.get(command.name)
+    answering = _COMMANDS.get(command)
     if answering is None:
         await services.chat.reply(message, lines.unknown_command(texts))
     else:
