@@ -28,6 +28,7 @@ from client import Diagnosis, GatewayError, Prediction
 log = structlog.get_logger()
 
 MOST_PHOTOS = 10
+_LAST_WORD_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class _Answering:
         try:
             async with self._services.files.room_for([photo.file for photo in self._photos]):
                 shown = await self._find_answer(status)
+        except asyncio.CancelledError:  # the bot ends, which must not wait as long as Telegram may ask for
+            await asyncio.wait([status], timeout=_LAST_WORD_S)
+            status.cancel()
+            raise
         finally:
             await asyncio.wait([status])  # even if there is no answer: the message's id must not get lost
         await status
