@@ -11,7 +11,6 @@ from bot.conversation.services import Services
 from bot.wording import lines, pages
 from bot.wording.buttons import language_buttons
 from bot.wording.catalogue import Texts
-from bot.wording.refusals import refusal
 from client import GatewayError
 
 log = structlog.get_logger()
@@ -53,7 +52,7 @@ async def _classes(services: Services, message: Message, _asker: User, texts: Te
         told = await services.diagnosing.classes(texts.language)
     except GatewayError as error:
         log.warning("no list of classes", reason=str(error))
-        await services.chat.reply(message, refusal(error, texts))
+        await services.chat.reply(message, lines.not_told(texts))
         return
     await services.chat.reply(message, pages.classes(told, texts))
 
