@@ -19,7 +19,7 @@ from bot.inbox.store import Case
 from bot.people import StoredAnswer
 from bot.telegram_files import MEGABYTES, MOST_BYTES
 from bot.wording import lines
-from bot.wording.answers import answer
+from bot.wording.answers import answer, names_disease
 from bot.wording.buttons import verdict_buttons
 from bot.wording.catalogue import Texts
 from bot.wording.refusals import refusal
@@ -164,7 +164,7 @@ class _Answering:
             other_classes(told, reply),
         )
         await self._services.people.store(stored)
-        return _Shown(words.html, words.caption, picture, verdict_buttons(stored.id, self._texts))
+        return _Shown(words.html, words.caption, picture, verdict_buttons(stored.id, names_disease(reply), self._texts))
 
     async def _edit_status(self, html: str) -> None:
         assert self._message_id is not None

@@ -23,10 +23,11 @@ def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str 
 
 
 def other_classes(told: dict[str, Any] | None, reply: Prediction | Diagnosis) -> tuple[str, ...]:
-    """Keys of the classes that it could be instead, in the release's order; none where they are not known."""
+    """Keys of the classes that it could be but for the one named, in the release's order; none where they are not known."""
     if told is None or told["release"] != reply["release"]:
         return ()
-    return tuple(str(one["key"]) for one in told["classes"] if one["id"] != reply["predicted_class_id"])
+    named = reply["predicted_class_id"] if names_disease(reply) else None
+    return tuple(str(one["key"]) for one in told["classes"] if one["id"] != named)
 
 
 async def picture_for(reply: Prediction | Diagnosis, files: Sequence[bytes], heavy: asyncio.Lock) -> bytes | None:
