@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bot.errors import InvalidTokenError, MisconfiguredError
-from bot.settings import Settings
+from bot.settings import LEAST_SALT_CHARACTERS, Settings
 
 _SALT_BYTES = 32
 _ID_BYTES = 9
@@ -50,7 +50,7 @@ class Hashes:
         """With the salt that is set, or the one in the data folder, which is made the first time.
 
         Raises:
-            MisconfiguredError: the file cannot be read or written.
+            MisconfiguredError: the file cannot be read or written, or holds too little.
         """
         salt = settings.salt.get_secret_value()
         return cls(salt.encode() if salt else _kept_salt(settings.data_dir / "bot-salt"))
@@ -75,11 +75,14 @@ def _kept_salt(path: Path) -> bytes:
             draft.write_text(secrets.token_hex(_SALT_BYTES))
             draft.chmod(0o600)
             draft.replace(path)
-        return path.read_text().strip().encode()
+        salt = path.read_text().strip()
     except OSError as error:
         raise MisconfiguredError(
             f"{path} cannot be used: {error.strerror}. Check BOT_DATA_DIR and its rights."
         ) from error
+    if len(salt) < LEAST_SALT_CHARACTERS:  # cut short: hashes made with it would tell who people are
+        raise MisconfiguredError(f"{path} holds no salt. Restore it, or delete it: then nobody is known any more.")
+    return salt.encode()
 
 
 def _value_or_file(value: SecretStr, path: Path | None, variable: str) -> str:

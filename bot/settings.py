@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         default=30, ge=1, le=50, description="Seconds that Telegram holds a question for messages open."
     )
     messages_per_s: float = Field(
-        default=30.0, gt=0, description="Messages a second to all chats together; Telegram allows 30."
+        default=30.0, ge=1, description="Messages a second to all chats together; Telegram allows 30."
     )
     shutdown_grace_s: float = Field(default=20.0, ge=0, description="Seconds that work in hand gets after SIGTERM.")
 
@@ -91,8 +91,8 @@ class Settings(BaseSettings):
             raise ValueError("set BOT_TOKEN or BOT_TOKEN_FILE, not both")
         if self.gateway_key.get_secret_value() and self.gateway_key_file:
             raise ValueError("set BOT_GATEWAY_KEY or BOT_GATEWAY_KEY_FILE, not both")
-        if 0 < len(self.salt.get_secret_value()) < _LEAST_SALT_CHARACTERS:
-            raise ValueError(f"BOT_SALT needs at least {_LEAST_SALT_CHARACTERS} characters")
+        if 0 < len(self.salt.get_secret_value()) < LEAST_SALT_CHARACTERS:
+            raise ValueError(f"BOT_SALT needs at least {LEAST_SALT_CHARACTERS} characters")
         if self.mode == "webhook":
             self._check_webhook()
         return self
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
             raise ValueError("BOT_WEBHOOK_SECRET needs 16 to 256 letters, digits, _ or -")
 
 
-_LEAST_SALT_CHARACTERS = 32
+LEAST_SALT_CHARACTERS = 32
 _LEAST_SECRET_CHARACTERS = 16
 _MOST_SECRET_CHARACTERS = 256
 

@@ -6,13 +6,11 @@ from math import ceil
 import structlog
 from telegram import Message, User
 
-from bot.conversation.groups import Command
 from bot.conversation.menus import forget_menu
 from bot.conversation.services import Services
 from bot.wording import lines, pages
 from bot.wording.buttons import language_buttons
 from bot.wording.catalogue import Texts
-from bot.wording.refusals import refusal
 from client import GatewayError
 
 log = structlog.get_logger()
@@ -20,14 +18,14 @@ log = structlog.get_logger()
 _MINUTE_S = 60
 
 
-async def obey(services: Services, message: Message, asker: User, command: Command) -> None:
-    """Answer a command.
+async def obey(services: Services, message: Message, asker: User, command: str) -> None:
+    """Answer a command, such as `help`.
 
     Raises:
         telegram.error.TelegramError
     """
     texts = await services.texts(asker)
-    answering = _COMMANDS.get(command.name)
+    answering = _COMMANDS.get(command)
     if answering is None:
         await services.chat.reply(message, lines.unknown_command(texts))
     else:
@@ -54,7 +52,7 @@ async def _classes(services: Services, message: Message, _asker: User, texts: Te
         told = await services.diagnosing.classes(texts.language)
     except GatewayError as error:
         log.warning("no list of classes", reason=str(error))
-        await services.chat.reply(message, refusal(error, texts))
+        await services.chat.reply(message, lines.not_told(texts))
         return
     await services.chat.reply(message, pages.classes(told, texts))
 

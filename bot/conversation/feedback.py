@@ -35,14 +35,20 @@ async def take_press(services: Services, press: CallbackQuery) -> None:
         return
     try:
         if pressed.action == "language":
-            await _choose_language(services, press, message, pressed.choice)
+            await _choose_language(services, press, message, pressed.choice, texts)
         else:
             await _take_feedback(services, press, message, pressed, texts)
     except NotEditableError:
         log.info("the message with the button is gone")
 
 
-async def _choose_language(services: Services, press: CallbackQuery, message: Message, language: str) -> None:
+async def _choose_language(
+    services: Services, press: CallbackQuery, message: Message, language: str, texts: Texts
+) -> None:
+    asked = message.reply_to_message
+    if asked is not None and asked.from_user is not None and asked.from_user.id != press.from_user.id:
+        await services.chat.answer_press(press, lines.not_yours(texts), alert=True)
+        return
     await services.chat.answer_press(press)
     if language not in LANGUAGES:
         return
@@ -136,12 +142,13 @@ class _Feedback:
             await self._end(lines.old_button(self._texts))
             return
         try:
-            photo = await self._services.files.fetch(file)
+            async with self._services.files.room_for([file]):
+                photo = await self._services.files.fetch(file)
+                kept = await self._say("wrong", self._class_key(pressed), photo)
         except FileError as error:
             log.warning("a photo to keep cannot be fetched", reason=type(error).__name__)
             await self._end(lines.not_fetched(self._texts))
             return
-        kept = await self._say("wrong", self._class_key(pressed), photo)
         await self._end(lines.thanks_kept(self._texts) if kept else lines.thanks(self._texts))
 
     async def _say(self, verdict: str, class_key: str | None, photo: bytes | None = None) -> bool:

@@ -1,22 +1,7 @@
 """What in a message is meant for the bot: in a group only what names it."""
 
-from dataclasses import dataclass
-
 from telegram import Bot, Message, MessageEntity, User
 from telegram.constants import ChatType
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command, e.g. `/language sw`.
-
-    Attributes:
-        name: without the slash, in small letters.
-        argument: what stands behind it.
-    """
-
-    name: str
-    argument: str
 
 
 def is_group(message: Message) -> bool:
@@ -24,8 +9,11 @@ def is_group(message: Message) -> bool:
     return message.chat.type != ChatType.PRIVATE
 
 
-def command_in(message: Message, bot: Bot) -> Command | None:
-    """The command at the beginning of a message; in a group only one that names the bot, as in `/help@name`."""
+def command_in(message: Message, bot: Bot) -> str | None:
+    """The command at the beginning of a message, in small letters and without the slash, such as `help`.
+
+    In a group only one that names the bot counts, as in `/help@name`.
+    """
     first = message.entities[0] if message.entities else None
     if message.text is None or first is None or first.type != MessageEntity.BOT_COMMAND or first.offset != 0:
         return None
@@ -33,7 +21,7 @@ def command_in(message: Message, bot: Bot) -> Command | None:
     name, at, whose = written[1:].partition("@")
     if (at and whose.lower() != bot.username.lower()) or (not at and is_group(message)):
         return None
-    return Command(name.lower(), message.text[len(written) :].strip())
+    return name.lower()
 
 
 def is_named(message: Message, bot: Bot) -> bool:

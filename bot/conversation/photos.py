@@ -19,7 +19,7 @@ from bot.inbox.store import Case
 from bot.people import StoredAnswer
 from bot.telegram_files import MEGABYTES, MOST_BYTES
 from bot.wording import lines
-from bot.wording.answers import answer
+from bot.wording.answers import answer, names_disease
 from bot.wording.buttons import verdict_buttons
 from bot.wording.catalogue import Texts
 from bot.wording.refusals import refusal
@@ -28,6 +28,7 @@ from client import Diagnosis, GatewayError, Prediction
 log = structlog.get_logger()
 
 MOST_PHOTOS = 10
+_LAST_WORD_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ class _Answering:
         try:
             async with self._services.files.room_for([photo.file for photo in self._photos]):
                 shown = await self._find_answer(status)
+        except asyncio.CancelledError:  # the bot ends, which must not wait as long as Telegram may ask for
+            await asyncio.wait([status], timeout=_LAST_WORD_S)
+            status.cancel()
+            raise
         finally:
             await asyncio.wait([status])  # even if there is no answer: the message's id must not get lost
         await status
@@ -159,7 +164,7 @@ class _Answering:
             other_classes(told, reply),
         )
         await self._services.people.store(stored)
-        return _Shown(words.html, words.caption, picture, verdict_buttons(stored.id, self._texts))
+        return _Shown(words.html, words.caption, picture, verdict_buttons(stored.id, names_disease(reply), self._texts))
 
     async def _edit_status(self, html: str) -> None:
         assert self._message_id is not None

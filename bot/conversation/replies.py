@@ -6,10 +6,8 @@ from contextlib import nullcontext
 from typing import Any, cast
 
 from bot.wording.answers import names_disease, overlay
-from bot.wording.picture import marked
+from bot.wording.picture import is_light, marked
 from client import Diagnosis, Prediction
-
-_JPEG = b"\xff\xd8\xff"
 
 
 def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str | None]:
@@ -25,21 +23,22 @@ def predictions_in(reply: Prediction | Diagnosis) -> tuple[tuple[str, ...], str 
 
 
 def other_classes(told: dict[str, Any] | None, reply: Prediction | Diagnosis) -> tuple[str, ...]:
-    """Keys of the classes that it could be instead, in the release's order; none where they are not known."""
+    """Keys of the classes that it could be but for the one named, in the release's order; none where they are not known."""
     if told is None or told["release"] != reply["release"]:
         return ()
-    return tuple(str(one["key"]) for one in told["classes"] if one["id"] != reply["predicted_class_id"])
+    named = reply["predicted_class_id"] if names_disease(reply) else None
+    return tuple(str(one["key"]) for one in told["classes"] if one["id"] != named)
 
 
 async def picture_for(reply: Prediction | Diagnosis, files: Sequence[bytes], heavy: asyncio.Lock) -> bytes | None:
     """The photo that shows the evidence best, marked (JPEG); None where no disease is named or nothing can be marked.
 
     Args:
-        heavy: held while anything but a JPEG is marked, which may take hundreds of megabytes.
+        heavy: held while a large picture is marked, which may take hundreds of megabytes.
     """
     found = overlay(reply) if names_disease(reply) else None
     if found is None:
         return None
     index, png = found
-    async with nullcontext() if files[index].startswith(_JPEG) else heavy:
+    async with nullcontext() if await asyncio.to_thread(is_light, files[index]) else heavy:
         return await asyncio.to_thread(marked, files[index], png)

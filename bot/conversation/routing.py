@@ -2,7 +2,7 @@
 
 import json
 
-from telegram import Message, Update
+from telegram import Bot, Message, Update
 
 from bot.conversation.commands import obey
 from bot.conversation.feedback import take_press
@@ -71,9 +71,8 @@ class Router:
         if is_group(first) and not named:
             return
         photos = [Photo(message, file) for message in messages if (file := picture_of(message)) is not None]
-        asked_about = first.reply_to_message
-        if not photos and named and asked_about is not None and (file := picture_of(asked_about)) is not None:
-            photos = [Photo(asked_about, file)]
+        if not photos and named:
+            photos = _asked_about(first, bot)
         if photos:
             await answer_photos(self._services, case, photos, asker)
             return
@@ -88,6 +87,15 @@ class Router:
         await self._services.chat.reply(
             message, lines.group_hint(texts) if is_group(message) else lines.not_a_photo(kind, texts)
         )
+
+
+def _asked_about(message: Message, bot: Bot) -> list[Photo]:
+    """The photo that a message replies to, unless the bot itself has drawn it; none or one."""
+    replied = message.reply_to_message
+    if replied is None or (replied.from_user is not None and replied.from_user.id == bot.id):
+        return []
+    file = picture_of(replied)
+    return [Photo(replied, file)] if file is not None else []
 
 
 def _kind(message: Message) -> Kind | None:

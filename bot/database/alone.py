@@ -4,6 +4,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -38,7 +39,14 @@ def alone(engine: Engine, patience_s: float) -> Iterator[None]:
 @contextmanager
 def _file_lock(engine: Engine) -> Iterator[Callable[[], bool]]:
     """A lock on a file beside SQLite's."""
-    with open(f"{engine.url.database}.lock", "w") as file:  # noqa: PTH123 - SQLite's path as it stands, with a suffix
+    path = Path(f"{engine.url.database}.lock")
+    try:
+        opened = path.open("w")
+    except OSError as error:
+        raise DatabaseUnreachableError(
+            f"{path} cannot be written: {error.strerror}. Check BOT_DATA_DIR and its rights."
+        ) from error
+    with opened as file:
 
         def try_lock() -> bool:
             try:

@@ -49,11 +49,14 @@ def parse(data: str) -> Pressed | None:
     return Pressed(cast(Action, found[1]), found[2], found[3]) if found else None
 
 
-def verdict_buttons(answer_id: str, texts: Texts) -> InlineKeyboardMarkup:
-    """Below an answer: was it right?"""
+def verdict_buttons(answer_id: str, names_disease: bool, texts: Texts) -> InlineKeyboardMarkup:
+    """Below an answer: was it right? Where it named no disease there is nothing to be right: what is it?"""
+    unsure = _button("🤔 " + texts.say_as("button", "I do not know"), Pressed("unsure", answer_id))
+    if not names_disease:
+        known = _button("💡 " + texts.say_as("button", "I know what it is"), Pressed("wrong", answer_id))
+        return InlineKeyboardMarkup([[known], [unsure]])
     right = _button("✅ " + texts.say_as("button", "Right"), Pressed("correct", answer_id))
     wrong = _button("❌ " + texts.say_as("button", "Wrong"), Pressed("wrong", answer_id))
-    unsure = _button("🤔 " + texts.say_as("button", "I do not know"), Pressed("unsure", answer_id))
     return InlineKeyboardMarkup([[right, wrong], [unsure]])
 
 

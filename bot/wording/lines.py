@@ -4,13 +4,12 @@ from typing import Literal
 
 from bot.wording.catalogue import Catalogue, Texts, noted
 
-Kind = Literal["text", "voice", "video", "sticker", "file", "other"]
+Kind = Literal["text", "voice", "video", "sticker", "other"]
 _NOT_A_PHOTO: dict[Kind, str] = {
     "text": noted("I only understand photos, not text. Send me a photo of one leaf."),
     "voice": noted("I cannot listen to voice messages. Send me a photo of one leaf."),
     "video": noted("I cannot watch videos. Send me a photo of one leaf."),
     "sticker": noted("That is a nice sticker! Now send me a photo of one leaf."),
-    "file": noted("I cannot read this kind of file. Send a normal photo."),
     "other": noted("I only understand photos. Send me a photo of one leaf."),
 }
 
@@ -136,3 +135,8 @@ def forgotten(count: int, texts: Texts) -> str:
 def not_forgotten(texts: Texts) -> str:
     """Where /forget does not get through."""
     return texts.say("I could not delete everything just now. Please send {forget} again later.", forget="/forget")
+
+
+def not_told(texts: Texts) -> str:
+    """For /classes while the gateway does not answer."""
+    return texts.say("I cannot tell you this just now. Please send {classes} again later.", classes="/classes")

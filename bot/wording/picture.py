@@ -12,6 +12,7 @@ pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=Fa
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "HEIF", "AVIF")
 _MOST_BYTES = 384 * 1024 * 1024
+_LIGHT_BYTES = 32 * 1024 * 1024
 _BYTES_A_PIXEL = {"PNG": 5, "BMP": 5, "TIFF": 6, "WEBP": 17, "HEIF": 10, "AVIF": 10}  # measured
 _STRIP = 64
 _QUALITY = 85
@@ -50,6 +51,15 @@ def marked(photo: bytes, overlay_png_base64: str, longest_side: int = 1280) -> b
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY, exif=b"", icc_profile=b"", comment=b"")
     return buffer.getvalue()
+
+
+def is_light(photo: bytes) -> bool:
+    """Whether marking takes so little memory, 32 MiB, that many may be marked side by side; reads the header alone."""
+    try:
+        with Image.open(io.BytesIO(photo), formats=_FORMATS) as image:
+            return _decoded_bytes(image) <= _LIGHT_BYTES
+    except Exception:  # as above; then nothing is decoded
+        return True
 
 
 def _decoded_bytes(image: Image.Image) -> int:

@@ -179,9 +179,10 @@ class Person:
         self, holds: Callable[[list[Bubble]], object], what: str = "an answer", seconds: float = PATIENCE_S
     ) -> list[Bubble]:
         """What the bot has said, once `holds` of it."""
-        wait_until(
-            lambda: bool(holds(self.answers())), seconds, f"{what}; the bot said {[b.words for b in self.answers()]}"
-        )
+        try:
+            wait_until(lambda: bool(holds(self.answers())), seconds, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the bot said {[bubble.words for bubble in self.answers()]}") from None
         return self.answers()
 
     def waits_for_reply(self, message_id: int, having: str = "", seconds: float = PATIENCE_S) -> Bubble:

@@ -34,7 +34,8 @@ def words(markup: InlineKeyboardMarkup) -> list[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_buttons_carry_what_a_press_means(language: str) -> None:
     texts = CATALOGUE.texts(language)
-    assert [one.action for one in pressed(verdict_buttons(LONGEST_ID, texts))] == ["correct", "wrong", "unsure"]
+    assert [one.action for one in pressed(verdict_buttons(LONGEST_ID, True, texts))] == ["correct", "wrong", "unsure"]
+    assert [one.action for one in pressed(verdict_buttons(LONGEST_ID, False, texts))] == ["wrong", "unsure"]
     names = [f"Class <{number}> & more" for number in range(38)]
     chosen = class_buttons(LONGEST_ID, names, texts)
     assert words(chosen)[:-1] == names  # buttons are plain text
@@ -45,7 +46,12 @@ def test_buttons_carry_what_a_press_means(language: str) -> None:
             ("keep", LONGEST_ID, choice),
             ("discard", LONGEST_ID, choice),
         ]
-    everything = (verdict_buttons(LONGEST_ID, texts), chosen, consent_buttons(LONGEST_ID, "0", texts))
+    everything = (
+        verdict_buttons(LONGEST_ID, True, texts),
+        verdict_buttons(LONGEST_ID, False, texts),
+        chosen,
+        consent_buttons(LONGEST_ID, "0", texts),
+    )
     assert all(len(set(words(markup))) == len(words(markup)) for markup in everything)
 
 

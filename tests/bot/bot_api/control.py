@@ -85,7 +85,10 @@ class Control:
     async def order(self, request: Request) -> Response:
         """Faults from now on, instead of those before."""
         body = await request.json()
-        self._faults.order(body["rules"], body["seed"])
+        try:
+            self._faults.order(body["rules"], body["seed"])
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({})
 
     async def happened(self, _: Request) -> Response:

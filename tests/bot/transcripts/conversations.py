@@ -96,7 +96,7 @@ def privacy(scene: Scene) -> None:
     scene.writes("/privacy")
     scene.sends_photo("leaf.jpg", photographs.LEAF)
     scene.writes("/forget")
-    scene.presses("✅")
+    scene.presses("🤔")
 
 
 CONVERSATIONS = (

@@ -43,12 +43,14 @@ class Scene:
             sent.extend(self._person.sends_album(list(photos.values())))
             return sent[0]
 
-        self._does(send, f"[album: {', '.join(photos)}]", f"one of {' and '.join(photos)}")
+        shown = f"[album: {', '.join(photos)}]"
+        self._does(send, shown, f"one of {' and '.join(photos)}", longer_s=self._album_wait_s)
 
     def sends_late(self, name: str, data: bytes) -> None:
         """One more photo of the same album."""
         group = f"album-{self._person.id}"
-        self._does(lambda: self._person.sends_photo(data, group=group), f"[one more photo of the album: {name}]", name)
+        shown = f"[one more photo of the album: {name}]"
+        self._does(lambda: self._person.sends_photo(data, group=group), shown, name, longer_s=self._album_wait_s)
 
     def sends_file(self, name: str, data: bytes, size: int | None = None) -> None:
         """A file; `size` claims more bytes than there are."""
@@ -72,7 +74,9 @@ class Scene:
 
         self._does(press, f"( presses {label} )")
 
-    def _does(self, act: Callable[[], int], shown: str, photo: str | None = None, heard: bool = True) -> int:
+    def _does(
+        self, act: Callable[[], int], shown: str, photo: str | None = None, heard: bool = True, longer_s: float = 0
+    ) -> int:
         since = self._messenger.now()
         message_id = act()
         self._says(self._name, shown)
@@ -80,7 +84,7 @@ class Scene:
             self._photos[message_id] = photo
         if heard:
             wait_until(lambda: bool(self._messenger.calls(since=since)), PATIENCE_S, f"the bot reacts to {shown}")
-        self._look(self._album_wait_s if photo is not None else 0)
+        self._look(longer_s)
         return message_id
 
     def _look(self, longer_s: float) -> None:
