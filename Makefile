@@ -54,7 +54,7 @@ demo-release: install-dev install-server ## write the demo's release anew from d
 	rm -rf demo/model_repository
 	$(DEV) -m export release --members $(sort $(wildcard demo/members/*)) --repository demo/model_repository --float16-weights \
 	    --photos "$(PHOTOS)" --negatives "$(NEGATIVES)" --fit-negatives car dog flower --near-negatives flower fruit \
-	    --outlier-photos 320 --triton-python $(TRITON_PYTHON)
+	    --outlier-photos 320 --probes demo/leaf.jpg --triton-python $(TRITON_PYTHON)
 
 configurations: install-dev ## write model_repository/ anew: the production pair, without weights
 	rm -f model_repository/*/config.pbtxt
