@@ -34,15 +34,18 @@ from export.steps import plan_steps, write_preprocessing, write_steps
 
 ROOM_KEPT = 64
 """Bytes of parameters for what is known last, the outlier score's threshold."""
+RETIRED = ".retired"
+"""Where the gateway puts what it refused or pruned, one folder a release; numbers never come back."""
 Progress = Callable[[str], None]
 
 
 def next_number(repository: Path) -> int:
-    """One more than any release that the repository holds, or of which a version is left."""
+    """One more than any release that the repository holds or held, or of which a version is left."""
     ensembles = [re.fullmatch(rf"{configuration.ENSEMBLE}_(\d+)", p.name) for p in repository.glob("*")]
     used = [int(m[1]) for m in ensembles if m]
     versions = [int(p.parent.name) for p in repository.glob("*/*/model.onnx") if p.parent.name.isdecimal()]
-    return 1 + max(used + versions, default=0)
+    retired = [int(p.name) for p in (repository / RETIRED).glob("*") if p.name.isdecimal()]
+    return 1 + max(used + versions + retired, default=0)
 
 
 def write_release(
