@@ -44,8 +44,11 @@ from gateway.problems import install_problem_handlers
 from gateway.records.purging import purge_daily
 from gateway.records.recorder import Recorder
 from gateway.records.records import Records
+from gateway.releases.following import Routes
+from gateway.releases.restoring import restore
 from gateway.settings import Settings, load_settings
 from gateway.triton.client import Triton
+from gateway.triton.control import Control
 from gateway.triton.readiness import Readiness
 from gateway.triton.releases import Releases
 from gateway.uploads.reading import UploadReader
@@ -73,7 +76,9 @@ def create_app(settings: Settings) -> FastAPI:
         stored = Records(settings, engine, load_secret(settings), recorder)
         figures = Dashboard(engine) if settings.dashboard else None
         triton = Triton(settings)  # a gRPC channel belongs to the running event loop
-        releases = Releases(triton, settings.poll_interval_s)
+        control = Control(settings)
+        routes = Routes(settings, engine)
+        releases = Releases(triton, settings.poll_interval_s, routes.current)
         readiness = Readiness(settings, triton, releases)
         uploads = UploadReader(settings)
         answering = Answering(settings, triton, releases, readiness, traces, memory)
@@ -90,11 +95,14 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.access, app.state.recorder, app.state.records, app.state.dashboard = access, recorder, stored, figures
         app.state.releases, app.state.readiness, app.state.uploads = releases, readiness, uploads
         await access.refresh()
+        await routes.refresh()
         with suppress(Problem):  # Triton may start later than the gateway
             await releases.refresh()
         followers = [
             asyncio.create_task(access.follow()),
+            asyncio.create_task(routes.follow(releases.route_changed)),
             asyncio.create_task(releases.follow()),
+            asyncio.create_task(restore(releases, control)),
             asyncio.create_task(readiness.follow()),
             asyncio.create_task(metrics.follow(readiness, recorder)),
             asyncio.create_task(purge_daily(engine, settings)),
@@ -106,6 +114,8 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.gather(*followers, return_exceptions=True)
         answering.close()
         await triton.close()
+        await control.close()
+        routes.close()
         await recorder.close()
         await access.close()
         stored.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -36,12 +36,37 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on.")
     triton_url: str = Field(default="127.0.0.1:8001", description="Triton's gRPC address, host:port.")
+    triton_control_header: SecretStr = Field(
+        default=SecretStr(""),
+        description="name:secret of Triton's restricted API (--grpc-restricted-protocol=model-repository:name=secret), sent "
+        "only where models are loaded, unloaded or listed.",
+    )
+    model_repository: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="Triton's model repository as this machine sees it: for probe photos, for moving a refused release out of "
+        "the way, and for prune.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is written."
     )
 
     poll_interval_s: float = Field(
         default=1.0, gt=0, description="Seconds between two looks at Triton's repository index."
+    )
+    task: str = Field(
+        default="",
+        max_length=80,
+        description="Task whose route is followed, where gateways of several tasks share a database; empty: the route that "
+        "was changed last.",
+    )
+    route_interval_s: float = Field(
+        default=0.5,
+        gt=0,
+        le=1.5,
+        description="Seconds between two looks at the route; all have followed it within 2 s.",
+    )
+    load_timeout_s: float = Field(
+        default=600.0, gt=0, description="Seconds that Triton may take to load and warm up a release."
     )
     probe_interval_s: float = Field(
         default=10.0, gt=0, description="Seconds without an answer before one is probed; each probe costs an inference."
@@ -215,6 +240,14 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], *CommaSeparated] = Field(
         default=(), description="Origins whose pages may call the API, comma-separated, such as https://example.org."
     )
+
+    @field_validator("triton_control_header")
+    @classmethod
+    def _names_a_header(cls, value: SecretStr) -> SecretStr:
+        name, colon, secret = value.get_secret_value().partition(":")
+        if value.get_secret_value() and not (name and colon and secret):
+            raise ValueError("write it as name:secret")
+        return value
 
     @model_validator(mode="after")
     def _deadlines_nest(self) -> Self:

@@ -24,6 +24,7 @@ from gateway.languages import choose_language
 from gateway.observe.traces import Traces
 from gateway.predictions.outcome import Outcome
 from gateway.predictions.question import Question
+from gateway.releases.routing import routing_key
 from gateway.settings import Settings
 from gateway.triton.client import Triton
 from gateway.triton.readiness import Readiness
@@ -58,13 +59,13 @@ class Answering:
         self._checker.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def choose(self) -> Release:
-        """The release that a new request asks.
+    def choose(self, question: Question) -> Release:
+        """The release that a new request asks; the same for a caller while the route stays.
 
         Raises:
             NotReady: there is none, or it does not answer.
         """
-        return self._readiness.open_release()
+        return self._readiness.open_release(routing_key(question.caller, question.request_id))
 
     async def answer(
         self, upload: Upload, release: Release, question: Question, pinned: bool = False, turn_s: float = 0.0
