@@ -4,12 +4,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from gateway.commands.database import command_database
 from gateway.errors import Problem, ReleaseRefused, RouteConflict
+from gateway.releases.pruning import prune as prune_releases
 from gateway.releases.routes import shell_user
 from gateway.releases.routing import Route
 from gateway.releases.switching import Switching
@@ -25,6 +27,20 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Number = Annotated[int, typer.Argument(metavar="N", min=1, help="Number of the release.")]
 _REFUSED, _CONFLICT = 3, 4
+
+
+@app.command("list")
+def list_releases(as_json: Json = False) -> None:
+    """List the releases that Triton has ready or the repository holds, with their part in the route."""
+    states = run(lambda switching: switching.inventory())
+    if as_json:
+        typer.echo(json.dumps([asdict(state) for state in states]))
+        return
+    said = {True: "yes", False: "no", None: "?"}
+    typer.echo("RELEASE  ROLE       LOADED  STORED")
+    for state in states:
+        line = f"{state.number:<7}  {state.role or '-':<9}  {said[state.loaded]:<6}  {said[state.stored]}"
+        typer.echo(line)
 
 
 @app.command()
@@ -64,6 +80,22 @@ def shadow(
 def rollback(as_json: Json = False) -> None:
     """Have the previous release answer again, at once; nobody stays on a candidate."""
     _move("rollback", Route.rolled_back, as_json)
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False, as_json: Json = False
+) -> None:
+    """Unload and delete releases that the route does not name: older ones, and those that were used before.
+
+    A newer one that was never tried stays. Needs GATEWAY_MODEL_REPOSITORY.
+    """
+    numbers = run(lambda switching: prune_releases(switching, dry_run=dry_run))
+    if as_json:
+        typer.echo(json.dumps({"dry_run": dry_run, "releases": numbers}))
+    else:
+        what = ", ".join(map(str, numbers)) or "no release"
+        typer.echo(f"{'Would clear' if dry_run else 'Cleared'} away {what}.")
 
 
 def _move(action: str, change: Callable[[Route], Route], as_json: bool) -> None:

@@ -1,31 +1,43 @@
 """The model repository as files: which releases it holds, of which steps, and taking one out of it.
 
-A release is the ensemble `leaf_ensemble_N` and version folder `N/` in each of its steps. What is taken out goes to
-`.retired/N/`: its number is not given again, and Triton looks into no step's folder but `N/`.
+A release is the ensemble `leaf_ensemble_N` and the versions of steps that it pins. What is taken out goes to `.retired/N/`, so
+that its number is not given again.
 """
 
+import fcntl
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from gateway.errors import ReleaseRefused, UnknownRelease
+from gateway.errors import ReleaseRefused, RouteConflict, UnknownRelease
 from gateway.triton.releases import ensemble_name, release_number
 
 RETIRED = ".retired"
 _CONFIG = "config.pbtxt"
+_ORIGINAL = "leaf_ensemble"
+"""The readable ensemble that the pinned ones derive from."""
+_EXPORT_LOCK = ".export.lock"
+"""Held by whoever writes a release."""
 _KEPT_OF_PRUNED = ("report.json",)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFiles:
-    """A release on disk: its number, and the names of its steps in their order."""
+    """A release on disk: its number, its steps with the version that it pins, and of these the ones that only it pins."""
 
     number: int
-    steps: tuple[str, ...]
+    versions: tuple[tuple[str, int], ...]
+    own: tuple[tuple[str, int], ...]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the steps."""
+        return tuple(name for name, _ in self.versions)
 
 
 class ModelRepository:
@@ -49,8 +61,9 @@ class ModelRepository:
         if not (self._folder / ensemble_name(number) / _CONFIG).is_file():
             there = ", ".join(map(str, self.numbers())) or "none"
             raise UnknownRelease(f"There is no release {number} in {self._folder}; there are: {there}.")
-        steps = self._config(ensemble_name(number)).ensemble_scheduling.step
-        return ReleaseFiles(number, tuple(dict.fromkeys(step.model_name for step in steps)))
+        versions = self._pinned(number)
+        others = {pair for other in self.numbers() if other != number for pair in self._pinned(other)}
+        return ReleaseFiles(number, versions, tuple(pair for pair in versions if pair not in others))
 
     def shapes(self, step: str) -> frozenset[tuple[object, ...]]:
         """What a step's configuration says of its tensors, comparable with `shapes_of` what is loaded.
@@ -60,22 +73,21 @@ class ModelRepository:
         """
         return shapes_of(self._config(step))
 
-    def retire(self, number: int, steps: Iterable[str], *, keep_files: bool) -> None:
-        """Take a release's versions, then its ensemble, out of the repository, one rename each; what was done stays done.
+    def retire(self, files: ReleaseFiles, *, keep_files: bool) -> None:
+        """Take a release out of the repository, one rename each; whatever was done when it is killed, the rest still loads.
 
         Args:
-            steps: whose version folder is taken out.
             keep_files: of a refused release, to look into; of a pruned one only its report stays.
         """
-        target = self._folder / RETIRED / str(number)
+        target = self._folder / RETIRED / str(files.number)
         target.mkdir(parents=True, exist_ok=True)
-        ensemble = ensemble_name(number)
+        ensemble = ensemble_name(files.number)
         if (self._folder / ensemble).is_dir():
             _move(self._folder / ensemble, target / ensemble)
-        for step in steps:
-            if (self._folder / step / str(number)).is_dir():
+        for step, version in files.own:
+            if (self._folder / step / str(version)).is_dir():
                 (target / step).mkdir(exist_ok=True)
-                _move(self._folder / step / str(number), target / step / str(number))
+                _move(self._folder / step / str(version), target / step / str(version))
         if not keep_files:
             for name in _KEPT_OF_PRUNED:
                 if (target / ensemble / name).is_file():
@@ -84,19 +96,40 @@ class ModelRepository:
                 if folder.is_dir():
                     shutil.rmtree(folder)
 
-    def leftovers(self) -> dict[int, set[str]]:
-        """Steps by release number of version folders whose ensemble is gone, such as after a kill within `retire`."""
-        there = set(self.numbers())
-        found: dict[int, set[str]] = {}
+    def leftovers(self) -> list[ReleaseFiles]:
+        """Versions that no ensemble pins, such as after a kill within `retire`; hold `writing` meanwhile."""
+        pinned = {pair for number in self.numbers() for pair in self._pinned(number)}
+        found: dict[int, list[tuple[str, int]]] = {}
         for config in self._folder.glob(f"*/{_CONFIG}"):
-            for version in config.parent.iterdir():
-                if (
-                    version.name.isdecimal()
-                    and release_number(config.parent.name) is None
-                    and int(version.name) not in there
-                ):
-                    found.setdefault(int(version.name), set()).add(config.parent.name)
-        return found
+            step = config.parent.name
+            for folder in config.parent.iterdir():
+                if step != _ORIGINAL and release_number(step) is None and folder.name.isdecimal():
+                    pair = (step, int(folder.name))
+                    if pair not in pinned:
+                        found.setdefault(pair[1], []).append(pair)
+        return [ReleaseFiles(number, tuple(pairs), tuple(pairs)) for number, pairs in sorted(found.items())]
+
+    def has_versions(self, step: str) -> bool:
+        """Whether a step has a version left."""
+        return any(folder.name.isdecimal() for folder in (self._folder / step).iterdir())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep exports out for the block; the system frees it when the process dies.
+
+        Raises:
+            RouteConflict: an export writes a release now.
+        """
+        with (self._folder / _EXPORT_LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RouteConflict(f"An export writes into {self._folder} now. Try again when it is done.") from error
+            yield
+
+    def _pinned(self, number: int) -> tuple[tuple[str, int], ...]:
+        steps = self._config(ensemble_name(number)).ensemble_scheduling.step
+        return tuple(dict.fromkeys((step.model_name, step.model_version) for step in steps))
 
     def _config(self, model: str) -> pb.ModelConfig:
         file = self._folder / model / _CONFIG

@@ -61,6 +61,12 @@ def read_changes(connection: Connection, most: int) -> list[Change]:
     return found
 
 
+def read_routed_numbers(connection: Connection) -> set[int]:
+    """Numbers of all releases that any route has named."""
+    roles = (route_changes.c[role] for role in ("stable", "candidate", "shadow", "previous"))
+    return {number for role in roles for number in connection.execute(select(role).distinct()).scalars() if number}
+
+
 def move_route(connection: Connection, route: Route, action: str, who: str, reason: str = "") -> Route:
     """Write a route whose `version` is the one that it was made from, and remember the change.
 

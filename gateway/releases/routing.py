@@ -40,6 +40,11 @@ class Route:
         named = (self.stable, self.candidate, self.previous, self.shadow)
         return tuple(dict.fromkeys(number for number in named if number is not None))
 
+    def role_of(self, number: int) -> str | None:
+        """`stable`, `candidate`, `shadow` or `previous`, the most important first; None for any other release."""
+        roles = ("stable", "candidate", "shadow", "previous")
+        return next((role for role in roles if getattr(self, role) == number), None)
+
     def promoted(self, number: int) -> "Route":
         """With `number` as the stable release; the one before stays loaded."""
         if number == self.stable:

@@ -7,6 +7,7 @@ taken out of the repository, since one broken version there would keep every lat
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
@@ -14,8 +15,8 @@ from sqlalchemy import Engine
 from gateway.database.engine import write
 from gateway.errors import InvalidRoute, Problem, ReleaseRefused, RouteConflict
 from gateway.releases.probing import prove_release
-from gateway.releases.repository import ModelRepository, shapes_of
-from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route
+from gateway.releases.repository import ModelRepository, ReleaseFiles, shapes_of
+from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route, read_routed_numbers
 from gateway.releases.routing import Route
 from gateway.settings import Settings
 from gateway.triton.client import Triton
@@ -30,6 +31,16 @@ _FOLLOWED_S = 2.0
 """After which every worker has followed a change."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseState:
+    """One release: its role in the route, whether Triton has it ready, whether the repository holds it (None: not known)."""
+
+    number: int
+    role: str | None
+    loaded: bool
+    stored: bool | None
+
+
 class Switching:
     """Changes releases; create it inside a running event loop, close it there too.
 
@@ -42,7 +53,7 @@ class Switching:
         self._settings = settings
         self._engine = engine
         self._who = who
-        self._tell = progress
+        self.tell = progress
         self._triton = Triton(settings)
         self.control = Control(settings)
         self.repository = ModelRepository(settings.model_repository) if settings.model_repository else None
@@ -76,7 +87,7 @@ class Switching:
         else:
             async with self.changing() as lock:
                 moved = await self._load_and_move(lock, action, change, version)
-        self._tell(f"the route has moved: release {moved.stable} answers")
+        self.tell(f"the route has moved: release {moved.stable} answers")
         return moved
 
     @asynccontextmanager
@@ -107,6 +118,32 @@ class Switching:
             return None
         return Route(task=chosen.task, stable=chosen.number)
 
+    def ever_routed(self) -> set[int]:
+        """Numbers of all releases that any route has named."""
+        with self._engine.connect() as connection:
+            return read_routed_numbers(connection)
+
+    async def inventory(self) -> list[ReleaseState]:
+        """Every release that Triton has ready or the repository holds, the newest first.
+
+        Raises:
+            TritonUnavailable
+        """
+        states = await self.control.versions()
+        ready = {release_number(name) for name, versions in states.items() if "READY" in versions.values()}
+        stored = None if self.repository is None else await asyncio.to_thread(self.repository.numbers)
+        route = await self.present()
+        numbers = sorted({number for number in (*ready, *(stored or ())) if number is not None}, reverse=True)
+        return [
+            ReleaseState(
+                number=number,
+                role=route.role_of(number) if route else None,
+                loaded=number in ready,
+                stored=None if stored is None else number in stored,
+            )
+            for number in numbers
+        ]
+
     async def _require_present(self, version: int | None) -> Route:
         present = await self.present()
         if present is None:
@@ -121,7 +158,7 @@ class Switching:
         present = await self._require_present(version)
         pinned = None
         if not present.version:  # else loading a higher number would move everybody at once
-            self._tell(f"release {present.stable} answers by its number; writing that down first")
+            self.tell(f"release {present.stable} answers by its number; writing that down first")
             present = pinned = await asyncio.to_thread(self._write, present, "pin")
             await asyncio.sleep(_FOLLOWED_S)
         loaded: list[int] = []
@@ -155,16 +192,16 @@ class Switching:
         try:
             if "READY" not in states.get(name, {}).values():
                 await self._require_same_shapes(number, states)
-                self._tell(f"loading release {number} beside what answers")
+                self.tell(f"loading release {number} beside what answers")
                 loaded.append(number)
                 await self.control.load(name)
             release = await self._described(name)
             said = await prove_release(self._triton, release, self._settings.model_repository)
         except ReleaseRefused as refusal:
-            self._tell(f"release {number} is refused; taking it out")
+            self.tell(f"release {number} is refused; taking it out")
             left = await self._take_out(number)
             raise ReleaseRefused(f"{refusal.detail} Nothing was changed. {left}") from refusal
-        self._tell(f"release {number} is ready: {said}")
+        self.tell(f"release {number} is ready: {said}")
         return release
 
     async def _described(self, name: str) -> Release:
@@ -200,14 +237,11 @@ class Switching:
                 f"{number}/ and load each step again."
             )
         try:
-            steps = (await asyncio.to_thread(self.repository.read, number)).steps
-            await asyncio.to_thread(self.repository.retire, number, steps, keep_files=True)
+            files = await asyncio.to_thread(self.repository.read, number)
+            await asyncio.to_thread(self.repository.retire, files, keep_files=True)
+            await load_without(self.control, self.repository, files)
         except (OSError, Problem) as error:
-            return f"Its files could not be moved aside ({error}): remove the folders {number}/ of its steps."
-        loaded = await self.control.versions()
-        for step in steps:
-            if str(number) in loaded.get(step, {}):
-                await self.control.load(step)
+            return f"It could not be taken out wholly ({error}): remove the folders {number}/ of its steps."
         return f"Its files are in {self._settings.model_repository}/.retired/{number}."
 
     async def _unload(self, number: int) -> None:
@@ -244,6 +278,21 @@ class Switching:
     def _unpin(self, pinned: Route) -> None:
         with write(self._engine) as connection:
             forget_route(connection, pinned, self._who, "the change that it was for did not come about")
+
+
+async def load_without(control: Control, repository: ModelRepository, files: ReleaseFiles) -> None:
+    """Have Triton see that the versions of a release that was taken out are gone; the others go on answering.
+
+    Raises:
+        ReleaseRefused, TritonUnavailable
+    """
+    loaded = await control.versions()
+    for step, version in files.own:
+        if str(version) in loaded.get(step, {}):
+            if repository.has_versions(step):
+                await control.load(step)
+            else:
+                await control.unload(step)
 
 
 async def _renew(lock: ChangeLock) -> None:
