@@ -68,6 +68,28 @@ class Settings(BaseSettings):
     load_timeout_s: float = Field(
         default=600.0, gt=0, description="Seconds that Triton may take to load and warm up a release."
     )
+    shadow_duty: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of the time in which a shadow release may compute, in each process; other photos it does not see.",
+    )
+    guard_error_percent: float = Field(
+        default=0.0,
+        ge=0,
+        lt=100,
+        description="Failed photos in percent above which a new release is taken back by itself; 0: never.",
+    )
+    guard_refusal_percent: float = Field(
+        default=0.0, ge=0, lt=100, description="The same for photos that it rejects; 0: never."
+    )
+    guard_photos: int = Field(default=50, ge=1, description="Photos that a release must have seen to be judged.")
+    guard_window_s: float = Field(default=300.0, gt=0, description="Seconds that are looked back.")
+    guard_watch_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Seconds after a change in which the stable release is watched; a candidate always.",
+    )
     probe_interval_s: float = Field(
         default=10.0, gt=0, description="Seconds without an answer before one is probed; each probe costs an inference."
     )

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.commands.comparison import comparison_text
 from gateway.commands.database import command_database
+from gateway.dashboard.periods import Hours
 from gateway.errors import Problem, ReleaseRefused, RouteConflict
 from gateway.releases.pruning import prune as prune_releases
 from gateway.releases.routes import shell_user
@@ -96,6 +98,17 @@ def prune(
     else:
         what = ", ".join(map(str, numbers)) or "no release"
         typer.echo(f"{'Would clear' if dry_run else 'Cleared'} away {what}.")
+
+
+@app.command()
+def compare(
+    hours: Annotated[int, typer.Option(help="24, 168 or 720: how far back.")] = 24, as_json: Json = False
+) -> None:
+    """Show the candidate, else the previous release, and the shadow beside the stable release."""
+    if hours not in tuple(Hours):
+        raise typer.BadParameter("say 24, 168 or 720", param_hint="--hours")
+    found = run(lambda switching: switching.compare(Hours(hours)))
+    typer.echo(found.model_dump_json() if as_json else comparison_text(found))
 
 
 def _move(action: str, change: Callable[[Route], Route], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.errors import (
     DeadlineExceeded,
+    InferenceFailed,
     MalformedUpload,
     ReleaseGone,
     TritonUnavailable,
@@ -24,7 +25,10 @@ from gateway.languages import choose_language
 from gateway.observe.traces import Traces
 from gateway.predictions.outcome import Outcome
 from gateway.predictions.question import Question
+from gateway.predictions.replies import decide_on
+from gateway.releases.guarding import Guard
 from gateway.releases.routing import routing_key
+from gateway.releases.shadowing import Shadowing
 from gateway.settings import Settings
 from gateway.triton.client import Triton
 from gateway.triton.readiness import Readiness
@@ -44,7 +48,11 @@ class Answering:
         readiness: Readiness,
         traces: Traces,
         memory: MemoryBudget,
+        shadowing: Shadowing,
+        guard: Guard,
     ) -> None:
+        self._shadowing = shadowing
+        self._guard = guard
         self._releases = releases
         self._triton = triton
         self._readiness = readiness
@@ -93,6 +101,7 @@ class Answering:
             with self._traces.stage("infer"):
                 release, answer = await self._ask(release, image.encoded, question, pinned)
             inferred = time.perf_counter()
+            self._shadowing.offer(release, answer, image.encoded, inferred - checked)
             quality, sha256 = await looking
         finally:
             looking.cancel()
@@ -137,6 +146,7 @@ class Answering:
                 raise
             successor = await self.successor(release)
             release, answer = successor, await self._infer(successor, image, question)
+        self._guard.note(release.number, refused=decide_on(release, answer)[0] == "rejected")
         self._readiness.answered(release)
         return release, answer
 
@@ -162,8 +172,13 @@ class Answering:
         except UndecodableImage:
             async with self._one_suspect:
                 return await self._triton.infer(*arguments)
+        except InferenceFailed:
+            self._guard.note(release.number, failed=True)
+            raise
         except (DeadlineExceeded, TritonUnavailable) as problem:
             self._readiness.doubt()
+            if isinstance(problem, DeadlineExceeded):
+                self._guard.note(release.number, failed=True)
             if isinstance(problem, DeadlineExceeded) and self._readiness.is_silent():
                 raise TritonUnavailable(
                     "The inference server does not answer. Try again in a few seconds."

@@ -3,8 +3,10 @@
 import asyncio
 
 from gateway.errors import InvalidRoute, MisconfiguredError
+from gateway.releases.preparing import load_without
 from gateway.releases.repository import ReleaseFiles
-from gateway.releases.switching import Switching, load_without
+from gateway.releases.routes import read_routed_numbers
+from gateway.releases.switching import Switching
 from gateway.triton.releases import ensemble_name
 
 
@@ -31,7 +33,7 @@ async def prune(switching: Switching, *, dry_run: bool = False) -> list[int]:
             present = await switching.present()
             if present is None:
                 raise InvalidRoute("No release is ready in Triton, so it is not known which ones are needed.")
-            used = await asyncio.to_thread(switching.ever_routed)
+            used = await switching.read(read_routed_numbers)
             numbers = [
                 number
                 for number in await asyncio.to_thread(repository.numbers)

@@ -2,8 +2,6 @@
 
 import getpass
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -115,32 +113,12 @@ class ChangeLock:
         self._who = storable(who, _WHO_CHARACTERS)
         self._holder = uuid.uuid4().hex
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it for the block, up to `LOCK_S` after the last `renew`.
+    def take(self) -> None:
+        """Hold it until `release`, or `LOCK_S` after the last `renew`.
 
         Raises:
             RouteConflict: somebody else holds it.
         """
-        self._take()
-        try:
-            yield
-        finally:
-            with write(self._engine) as connection:
-                connection.execute(delete(route_locks).where(route_locks.c.holder == self._holder))
-
-    def renew(self) -> None:
-        """Hold it for another `LOCK_S`.
-
-        Raises:
-            RouteConflict: it has expired, and somebody else has it.
-        """
-        with write(self._engine) as connection:
-            mine = update(route_locks).where(route_locks.c.holder == self._holder)
-            if not connection.execute(mine.values(expires_at=_expiry())).rowcount:
-                raise RouteConflict("This change took too long and another one has begun. Look at the route again.")
-
-    def _take(self) -> None:
         row = {"name": _LOCK, "holder": self._holder, "changed_by": self._who, "expires_at": _expiry()}
         try:
             with write(self._engine) as connection:
@@ -153,6 +131,22 @@ class ChangeLock:
                 f"{other or 'Somebody'} is changing the releases now. Try again when that is done; after a crash, in "
                 f"{LOCK_S:.0f} s."
             ) from error
+
+    def renew(self) -> None:
+        """Hold it for another `LOCK_S`.
+
+        Raises:
+            RouteConflict: it has expired, and somebody else has it.
+        """
+        with write(self._engine) as connection:
+            mine = update(route_locks).where(route_locks.c.holder == self._holder)
+            if not connection.execute(mine.values(expires_at=_expiry())).rowcount:
+                raise RouteConflict("This change took too long and another one has begun. Look at the route again.")
+
+    def release(self) -> None:
+        """Let others."""
+        with write(self._engine) as connection:
+            connection.execute(delete(route_locks).where(route_locks.c.holder == self._holder))
 
 
 def _expiry() -> datetime:

@@ -1,32 +1,36 @@
 """Moves the route: what it will name is loaded beside what answers, warmed, probed and compared first.
 
-A release that does not load or does not answer as its report says changes nothing: the row stays, the release is unloaded and
-taken out of the repository, since one broken version there would keep every later release from loading.
+A release that does not load or does not answer as its report says changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from gateway.dashboard.periods import Hours
 from gateway.database.engine import write
-from gateway.errors import InvalidRoute, Problem, ReleaseRefused, RouteConflict
-from gateway.releases.probing import prove_release
-from gateway.releases.repository import ModelRepository, ReleaseFiles, shapes_of
-from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route, read_routed_numbers
+from gateway.errors import InvalidRoute, Problem, RouteConflict, TritonUnavailable
+from gateway.releases.comparing import compare
+from gateway.releases.comparison import Comparison
+from gateway.releases.preparing import Preparing, Progress
+from gateway.releases.repository import ModelRepository
+from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route
 from gateway.releases.routing import Route
 from gateway.settings import Settings
 from gateway.triton.client import Triton
 from gateway.triton.control import Control
-from gateway.triton.release import InvalidReleaseError, Release, read_release
 from gateway.triton.releases import Releases, ensemble_name, release_number
 
 log = structlog.get_logger()
 
-Progress = Callable[[str], None]
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _FOLLOWED_S = 2.0
 """After which every worker has followed a change."""
 
@@ -57,6 +61,7 @@ class Switching:
         self._triton = Triton(settings)
         self.control = Control(settings)
         self.repository = ModelRepository(settings.model_repository) if settings.model_repository else None
+        self._preparing = Preparing(settings, self._triton, self.control, self.repository, progress)
 
     async def close(self) -> None:
         """Close the connections to Triton."""
@@ -82,7 +87,8 @@ class Switching:
         """
         present = await self._require_present(version)
         wanted = change(present)
-        if set(wanted.numbers) <= set(present.numbers):  # a rollback waits for nobody
+        if set(wanted.numbers) <= set(present.numbers) and await self._is_ready(wanted.stable):
+            # a rollback waits for nobody
             moved = await asyncio.to_thread(self._write, wanted, action)
         else:
             async with self.changing() as lock:
@@ -98,16 +104,17 @@ class Switching:
             RouteConflict: somebody else has it.
         """
         lock = ChangeLock(self._engine, self._who)
-        with lock.held():
-            renewing = asyncio.create_task(_renew(lock))
-            try:
-                yield lock
-            finally:
-                renewing.cancel()
+        await asyncio.to_thread(lock.take)
+        renewing = asyncio.create_task(_renew(lock))
+        try:
+            yield lock
+        finally:
+            renewing.cancel()
+            await asyncio.shield(asyncio.to_thread(lock.release))
 
     async def present(self) -> Route | None:
         """The route that is followed here; without a row what answers by its number, as version 0; None: nothing does."""
-        found = await asyncio.to_thread(self._read)
+        found = await self.read(read_route, self._settings.task)
         if found is not None:
             return found
         releases = Releases(self._triton, self._settings.poll_interval_s)
@@ -118,10 +125,14 @@ class Switching:
             return None
         return Route(task=chosen.task, stable=chosen.number)
 
-    def ever_routed(self) -> set[int]:
-        """Numbers of all releases that any route has named."""
-        with self._engine.connect() as connection:
-            return read_routed_numbers(connection)
+    async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `query(connection, ...)` returns."""
+
+        def run() -> T:
+            with self._engine.connect() as connection:
+                return query(connection, *args, **kwargs)
+
+        return await asyncio.to_thread(run)
 
     async def inventory(self) -> list[ReleaseState]:
         """Every release that Triton has ready or the repository holds, the newest first.
@@ -144,6 +155,15 @@ class Switching:
             for number in numbers
         ]
 
+    async def compare(self, hours: Hours) -> Comparison:
+        """The route's releases beside each other.
+
+        Raises:
+            InvalidRoute: nothing answers.
+        """
+        route = await self._require_present(None)
+        return await self.read(compare, route, hours)
+
     async def _require_present(self, version: int | None) -> Route:
         present = await self.present()
         if present is None:
@@ -165,92 +185,32 @@ class Switching:
         try:
             wanted = change(present)
             for number in wanted.numbers:
-                if number not in present.numbers:
-                    release = await self._prepare(number, loaded)
+                if number not in present.numbers or number == wanted.stable != present.stable:
+                    release = await self._preparing.prepare(number, loaded)
                     if number == wanted.stable:
-                        wanted = await asyncio.to_thread(self._for_task, wanted, release.task)
+                        wanted = await self._for_task(wanted, release.task)
+                    elif release.task != wanted.task:
+                        raise InvalidRoute(f"Release {number} is for the task {release.task}, not {wanted.task}.")
             await asyncio.to_thread(lock.renew)
             return await asyncio.to_thread(self._write, wanted, action)
         except BaseException:
             await asyncio.shield(self._undo(loaded, pinned))
             raise
 
+    async def _is_ready(self, number: int) -> bool:
+        """Whether Triton has a release; where it does not say, what the route names is taken to be there."""
+        try:
+            return "READY" in (await self.control.versions()).get(ensemble_name(number), {}).values()
+        except TritonUnavailable:
+            return True
+
     async def _undo(self, loaded: list[int], pinned: Route | None) -> None:
         for number in loaded:
-            await self._unload(number)
+            await self._preparing.unload(number)
         if pinned is not None:
             await asyncio.to_thread(self._unpin, pinned)
 
-    async def _prepare(self, number: int, loaded: list[int]) -> Release:
-        """Load, warm and prove one release; one that is not fit leaves nothing behind.
-
-        Args:
-            loaded: gets the number where this has loaded it, so that it can be undone.
-        """
-        name = ensemble_name(number)
-        states = await self.control.versions()
-        try:
-            if "READY" not in states.get(name, {}).values():
-                await self._require_same_shapes(number, states)
-                self.tell(f"loading release {number} beside what answers")
-                loaded.append(number)
-                await self.control.load(name)
-            release = await self._described(name)
-            said = await prove_release(self._triton, release, self._settings.model_repository)
-        except ReleaseRefused as refusal:
-            self.tell(f"release {number} is refused; taking it out")
-            left = await self._take_out(number)
-            raise ReleaseRefused(f"{refusal.detail} Nothing was changed. {left}") from refusal
-        self.tell(f"release {number} is ready: {said}")
-        return release
-
-    async def _described(self, name: str) -> Release:
-        try:
-            release = read_release(name, await self._triton.model_parameters(name))
-        except InvalidReleaseError as error:
-            raise ReleaseRefused(f"The parameters of {name} describe no release: {error}.") from error
-        if release.number != release_number(name):
-            raise ReleaseRefused(f"{name} says that it is release {release.number}.")
-        return release
-
-    async def _require_same_shapes(self, number: int, loaded: Mapping[str, Mapping[str, str]]) -> None:
-        """A step that is loaded already must not change its tensors: every ensemble that uses it would end."""
-        if self.repository is None:
-            return
-        files = await asyncio.to_thread(self.repository.read, number)
-        for step in files.steps:
-            if "READY" not in loaded.get(step, {}).values():
-                continue
-            serving = shapes_of(await self._triton.model_config(step))
-            if self.repository.shapes(step) != serving:
-                raise ReleaseRefused(
-                    f"The step {step} of release {number} has another shape than the one that is served. Export it under "
-                    "another step name."
-                )
-
-    async def _take_out(self, number: int) -> str:
-        """Unload a refused release and move its files aside; what is left to do, as a sentence."""
-        await self._unload(number)
-        if self.repository is None:
-            return (
-                "GATEWAY_MODEL_REPOSITORY is not set, so its steps stay loaded until you remove their folders "
-                f"{number}/ and load each step again."
-            )
-        try:
-            files = await asyncio.to_thread(self.repository.read, number)
-            await asyncio.to_thread(self.repository.retire, files, keep_files=True)
-            await load_without(self.control, self.repository, files)
-        except (OSError, Problem) as error:
-            return f"It could not be taken out wholly ({error}): remove the folders {number}/ of its steps."
-        return f"Its files are in {self._settings.model_repository}/.retired/{number}."
-
-    async def _unload(self, number: int) -> None:
-        try:
-            await self.control.unload(ensemble_name(number))
-        except Problem as problem:
-            log.warning("release not unloaded", release=number, detail=problem.detail)
-
-    def _for_task(self, route: Route, task: str) -> Route:
+    async def _for_task(self, route: Route, task: str) -> Route:
         """The row of the release's own task; only a gateway that follows a certain task minds."""
         if task == route.task:
             return route
@@ -258,18 +218,13 @@ class Switching:
             raise InvalidRoute(
                 f"Release {route.stable} is for the task {task}, not {self._settings.task} (GATEWAY_TASK)."
             )
-        with self._engine.connect() as connection:
-            own = read_route(connection, task)
+        own = await self.read(read_route, task)
         return Route(
             task=task,
             stable=route.stable,
             previous=route.previous,
             version=own.version if own else 0,
         )
-
-    def _read(self) -> Route | None:
-        with self._engine.connect() as connection:
-            return read_route(connection, self._settings.task)
 
     def _write(self, route: Route, action: str) -> Route:
         with write(self._engine) as connection:
@@ -278,21 +233,6 @@ class Switching:
     def _unpin(self, pinned: Route) -> None:
         with write(self._engine) as connection:
             forget_route(connection, pinned, self._who, "the change that it was for did not come about")
-
-
-async def load_without(control: Control, repository: ModelRepository, files: ReleaseFiles) -> None:
-    """Have Triton see that the versions of a release that was taken out are gone; the others go on answering.
-
-    Raises:
-        ReleaseRefused, TritonUnavailable
-    """
-    loaded = await control.versions()
-    for step, version in files.own:
-        if str(version) in loaded.get(step, {}):
-            if repository.has_versions(step):
-                await control.load(step)
-            else:
-                await control.unload(step)
 
 
 async def _renew(lock: ChangeLock) -> None:
