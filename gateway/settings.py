@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     )
     model_repository: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None,
-        description="Triton's model repository as this machine sees it: for probe photos, for moving a refused release out of "
-        "the way, and for prune.",
+        description="Triton's model repository as this machine sees it: for moving a refused release out of the way, and "
+        "for prune.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is written."

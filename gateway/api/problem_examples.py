@@ -36,9 +36,7 @@ _EXAMPLES: tuple[Problem, ...] = (
     errors.UnsupportedFormat("This is a GIF. Send JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF."),
     errors.InvalidRequest("Correct these parameters: query.explain: Input should be a valid boolean."),
     errors.InvalidRoute("There is no previous release to go back to; promote the one that you want by its number."),
-    errors.ReleaseRefused(
-        "Release 9 answers probe leaf-1.jpg differently by 0.31, more than 0.02. Nothing was changed."
-    ),
+    errors.ReleaseRefused("Release 9 answers probe photo 1 differently by 0.31, more than 0.02. Nothing was changed."),
     errors.UnknownClass("There is no class 'rust'; GET /v1/classes lists them."),
     errors.PhotoMismatch("This is not the file that the prediction was made from. Send the same file again."),
     errors.TooManyPhotos("The form holds 17 photos. Send at most 16 at once."),

@@ -179,7 +179,7 @@ async def routes(switching: SwitchingDep) -> RouteList:
 )
 async def change_route(
     switching: SwitchingDep,
-    task: Annotated[str, Path(max_length=80, description="Task of the route.", example="cassava")],
+    task: Annotated[str, Path(max_length=80, description="Task of the route.", examples=["cassava"])],
     wanted: WantedRoute,
 ) -> RouteInfo:
     """Load what the route will name, prove it, and move the route; needs the scope `admin`.

@@ -1,30 +1,32 @@
-"""Whether a release answers as it should: on the photos that came with it, as its report says."""
+"""Whether a release answers as it should: on the photos that came with it, as export has promised.
+
+They travel in the ensemble's parameter `probes`, so every machine that serves a release can prove it.
+"""
 
 import json
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Base64Bytes, BaseModel, Field, ValidationError
 
 from gateway.errors import InferenceFailed, ReleaseRefused, UndecodableImage
 from gateway.triton.client import Triton
 from gateway.triton.probing import probe_image
 from gateway.triton.release import Release
 
-_FOLDER, _FILE, _REPORT = "probes", "probes.json", "report.json"
-_MOST_BYTES = 256 * 1024
+_PARAMETER, _REPORT = "probes", "report.json"
 _SUM_TOLERANCE = 1e-2
 
 
 class _Photo(BaseModel):
-    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    jpeg: Base64Bytes
     probabilities: list[float]
 
 
 class _Probes(BaseModel):
     tolerance: float = Field(gt=0, le=1)
-    photos: list[_Photo] = Field(min_length=1, max_length=8)
+    photos: list[_Photo]
 
 
 async def prove_release(triton: Triton, release: Release, repository: Path | None) -> str:
@@ -40,24 +42,23 @@ async def prove_release(triton: Triton, release: Release, repository: Path | Non
         ReleaseRefused: it does not answer, or not as it should.
         TritonUnavailable, Overloaded, DeadlineExceeded: that could not be found out now.
     """
-    folder = repository / release.ensemble if repository else None
-    if folder is not None:
-        _require_report(folder, release)
-    probes = _read_probes(folder, release) if folder is not None and (folder / _FOLDER / _FILE).is_file() else None
-    if probes is None or folder is None:
+    if repository is not None:
+        _require_report(repository / release.ensemble, release)
+    probes = _read_probes(release)
+    if not probes.photos:
         await _answer(triton, release, probe_image(), "the gateway's own picture")
         return "it came without probe photos and answers the gateway's own picture"
     worst = 0.0
-    for photo in probes.photos:
-        said = await _answer(triton, release, _read_photo(folder / _FOLDER / photo.file), photo.file)
+    for place, photo in enumerate(probes.photos, start=1):
+        said = await _answer(triton, release, photo.jpeg, f"probe photo {place}")
         difference = float(np.abs(said - np.asarray(photo.probabilities)).max())
         if not difference <= probes.tolerance:
             raise ReleaseRefused(
-                f"Release {release.number} answers probe {photo.file} differently by {difference:.3f}, more than "
+                f"Release {release.number} answers probe photo {place} differently by {difference:.3f}, more than "
                 f"{probes.tolerance:g}."
             )
         worst = max(worst, difference)
-    return f"{len(probes.photos)} probe photos are answered as its report says, within {worst:.1e}"
+    return f"{len(probes.photos)} probe photos are answered as promised, within {worst:.1e}"
 
 
 async def _answer(triton: Triton, release: Release, image: bytes, name: str) -> NDArray[np.float32]:
@@ -84,21 +85,13 @@ def _require_report(folder: Path, release: Release) -> None:
         raise ReleaseRefused(f"The report beside release {release.number} is of release {report['release']}.")
 
 
-def _read_probes(folder: Path, release: Release) -> _Probes:
+def _read_probes(release: Release) -> _Probes:
+    """The probes; none in releases that are older than probes."""
     try:
-        probes = _Probes.model_validate_json((folder / _FOLDER / _FILE).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ReleaseRefused(f"The probes of release {release.number} cannot be read: {error}") from error
+        probes = _Probes.model_validate_json(release.parameters.get(_PARAMETER, '{"tolerance": 1, "photos": []}'))
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ReleaseRefused(f"The probes of release {release.number} cannot be read: {places}.") from error
     if any(len(photo.probabilities) != len(release.classes) for photo in probes.photos):
         raise ReleaseRefused(f"The probes of release {release.number} have another number of classes than the release.")
     return probes
-
-
-def _read_photo(file: Path) -> bytes:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ReleaseRefused(f"The probe photo {file.name} cannot be read: {error.strerror}.") from error
-    if len(data) > _MOST_BYTES:
-        raise ReleaseRefused(f"The probe photo {file.name} has more than {_MOST_BYTES} bytes.")
-    return data
