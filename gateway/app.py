@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         memory = MemoryBudget(settings.decode_memory_bytes)
         recorder = Recorder(settings, engine, memory.for_threads())
         stored = Records(settings, engine, load_secret(settings), recorder)
-        figures = Dashboard(engine) if settings.dashboard else None
+        figures = Dashboard(engine, settings.task) if settings.dashboard else None
         triton = Triton(settings)  # a gRPC channel belongs to the running event loop
         control = Control(settings)
         followed = Routes(settings, engine)
