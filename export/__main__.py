@@ -74,6 +74,7 @@ def release(given: argparse.Namespace) -> None:
             limit=given.outlier_photos,
         ),
         gates=dict(given.gate),
+        follows=given.follows,
         probe_photos=[read_photo(file) for file in given.probes],
         triton_python=given.triton_python,
     )
@@ -194,6 +195,12 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help=f"another bound for a gate, or NAME=off; the gates are {', '.join(DEFAULTS)}",
+    )
+    command.add_argument(
+        "--follows",
+        type=int,
+        metavar="N",
+        help="release of this repository that the new one must not be clearly worse than (gate release_loss)",
     )
     command.add_argument(
         "--triton-python", type=Path, help="Python of the environment with Triton: compare what it serves with torch"

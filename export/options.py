@@ -31,6 +31,8 @@ class ReleaseOptions:
     """Bounds by gate that differ from the defaults; None switches a gate off."""
     half_precision: bool = False
     """Write `model_float16.onnx` beside each member's `model.onnx`, for TensorRT plans."""
+    follows: int | None = None
+    """Release of the same repository that this one must not be clearly worse than, by macro-F1 on test photos."""
     probe_photos: Sequence[Image.Image] = ()
     """Photos that travel with the release, at most three; empty: the first on which the conversion is checked."""
     triton_python: Path | None = None

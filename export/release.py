@@ -7,7 +7,7 @@ are renamed into place, the ensemble `leaf_ensemble_N` last: only it makes the r
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,23 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from export import averaging, configuration, evidence, half_precision, onnx_model, probes, refusal, report, served
+from export import (
+    averaging,
+    configuration,
+    evidence,
+    half_precision,
+    judging,
+    onnx_model,
+    predecessor,
+    probes,
+    refusal,
+    report,
+    served,
+)
 from export.calibration import Calibration, calibrate
 from export.configuration import OUTLIER_SCORE, PROBABILITIES
 from export.durable import move, write
-from export.facts import mean_probabilities, release_facts
-from export.figures import wilson
+from export.facts import release_facts
 from export.gates import Gates
 from export.leaf_drawing import draw_leaf
 from export.locking import ASIDE, writing
@@ -74,6 +85,8 @@ def write_release(
     ):
         number = next_number(repository)
         draft = _Draft(Path(scratch), number, members, samples, options, progress)
+        if options.follows is not None:
+            draft.before = predecessor.f1_macro(repository, options.follows, members)
         configuration.ensemble(members, number, draft.facts())  # too large facts are refused before the work
         plan = plan_steps(repository, members)
         for member, temperature in zip(members, draft.calibration.temperatures, strict=True):
@@ -111,6 +124,7 @@ class _Draft:
         self.groups = refusal.groups_of(members[0], options.refusal)
         self.report: dict[str, Any] = {"release": number, "members": {}}
         self.expected: list[Any] = []
+        self.before: float | None = None
         classes, room = members[0].class_count, configuration.room_beside(self.facts()) - ROOM_KEPT
         self.probes = probes.take(options.probe_photos or samples, classes, room)
         self.probed: list[Any] = []
@@ -204,8 +218,11 @@ class _Draft:
         """Figures on test photos and through Triton, then the report beside the ensemble."""
         facts = self.facts_with_probes()
         self.report["comparison"] = evidence.compare(self.members, self.calibration)
-        self._judge_comparison()
-        self._judge_coverage(facts)
+        if self.report["comparison"] is not None:
+            self.progress(self.report["comparison"]["verdict"])
+            judging.judge_ensemble(self.gates, self.report["comparison"])
+            judging.judge_loss(self.gates, self.report["comparison"], self.before)
+        judging.judge_coverage(self.gates, self.members, self.calibration, facts["thresholds"])
         self.report["served"] = None
         if self.options.triton_python is not None:
             self.progress("serving it aside, through a real Triton")
@@ -216,25 +233,3 @@ class _Draft:
             self.report["served"] = said | {"probes_difference": probed}
         self.report |= report.of_release(self.members, self.folder, names, self.calibration, facts, self.gates)
         report.write_report(self.folder / f"{configuration.ENSEMBLE}_{self.number}", self.report)
-
-    def _judge_comparison(self) -> None:
-        comparison = self.report["comparison"]
-        if comparison is None or len(self.members) == 1:
-            return
-        self.progress(comparison["verdict"])
-        gains = [of["ensemble_gains"]["f1_macro"] for of in comparison["members"].values()]
-        worst = min(gains, key=lambda gain: gain["value"])
-        low, high = worst["interval"]
-        self.gates.at_most("ensemble_loss", -worst["value"], (-high, -low))
-
-    def _judge_coverage(self, facts: Mapping[str, Any]) -> None:
-        mean, threshold = mean_probabilities(self.members, self.calibration, "test"), facts["thresholds"]
-        if mean is None or threshold["prediction_set_probability"] is None:
-            return
-        probabilities, labels = mean
-        held = probabilities[range(len(labels)), labels] >= threshold["prediction_set_probability"]
-        low, high = wilson(int(held.sum()), len(labels))
-        target, share = threshold["coverage"], float(held.mean())
-        nearest = 0.0 if low <= target <= high else min(abs(low - target), abs(high - target))
-        furthest = max(abs(low - target), abs(high - target))
-        self.gates.at_most("coverage", abs(share - target), (nearest, furthest))
