@@ -58,7 +58,7 @@ class Releases:
         self._hurry = asyncio.Event()
         self._unanswered_since = _NEVER
         self._proved_at = _NEVER
-        self._stable_seen_at = time.monotonic()
+        self._away_since: float | None = None
         self._failed: dict[str, tuple[Mapping[str, str], float]] = {}
 
     @property
@@ -147,6 +147,7 @@ class Releases:
                     await self._follow_numbers(ready)
             except (TritonUnavailable, DeadlineExceeded):
                 self._unanswered_since = began
+                self._away_since = None
                 raise
             self._unanswered_since = _NEVER
 
@@ -164,10 +165,11 @@ class Releases:
         route = self._route() or route  # it may have moved meanwhile
         for number in (route.stable, route.previous):
             if number in self._known:
-                self._stable_seen_at = time.monotonic()
+                self._away_since = None
                 self._choose(self._known[number])
                 return True
-        if time.monotonic() - self._stable_seen_at < _PATIENCE_S:
+        self._away_since = self._away_since or time.monotonic()
+        if time.monotonic() - self._away_since < _PATIENCE_S:
             self._choose(None)
             return True
         log.error("no release of the route is ready, so another one answers", missing=self._missing)
