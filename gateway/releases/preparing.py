@@ -5,7 +5,7 @@ loading, and a fresh Triton from starting.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -21,6 +21,8 @@ from gateway.triton.releases import ensemble_name, release_number
 log = structlog.get_logger()
 
 Progress = Callable[[str], None]
+
+_REASON_CHARACTERS = 240
 
 
 class Preparing:
@@ -45,10 +47,11 @@ class Preparing:
         self._repository = repository
         self._tell = progress
 
-    async def prepare(self, number: int, loaded: list[int]) -> Release:
+    async def prepare(self, number: int, keep: Collection[int], loaded: list[int]) -> Release:
         """Load, warm and prove one release; one that is not fit leaves nothing behind.
 
         Args:
+            keep: numbers that the route names, which are never taken out.
             loaded: gets the number where this has loaded it, so that it can be undone.
         """
         name = ensemble_name(number)
@@ -58,15 +61,42 @@ class Preparing:
                 await self._require_same_shapes(number, states)
                 self._tell(f"loading release {number} beside what answers")
                 loaded.append(number)
-                await self._control.load(name)
+                await self._load(number, keep)
             release = await self._described(name)
             said = await prove_release(self._triton, release, self._settings.model_repository)
         except ReleaseRefused as refusal:
-            self._tell(f"release {number} is refused; taking it out")
-            left = await self._take_out(number)
+            self._tell(f"release {number} is refused")
+            left = "It stays where it is, as the route names it." if number in keep else await self._take_out(number)
             raise ReleaseRefused(f"{refusal.detail} Nothing was changed. {left}") from refusal
         self._tell(f"release {number} is ready: {said}")
         return release
+
+    async def _load(self, number: int, keep: Collection[int]) -> None:
+        """Load a release; a broken one that stands in its way is taken out first.
+
+        Raises:
+            ReleaseRefused: it does not load; says why.
+        """
+        name = ensemble_name(number)
+        try:
+            await self._control.load(name)
+        except ReleaseRefused as refusal:
+            failures = await self._control.failures()
+            own, others = [], set[int]()
+            if self._repository is not None:
+                versions = (await asyncio.to_thread(self._repository.read, number)).versions
+                own = [
+                    f"{step}: {failures[step, version]}" for step, version in versions if (step, version) in failures
+                ]
+                steps = {step for step, _ in versions}
+                others = {version for step, version in failures if step in steps} - {number, *keep}
+            if own or not others:
+                raise ReleaseRefused(" ".join([refusal.detail, *own])) from refusal
+            for other in sorted(others):
+                self._tell(
+                    f"release {other} is broken and keeps others from loading; taking it out: {await self._take_out(other)}"
+                )
+            await self._control.load(name)
 
     async def _described(self, name: str) -> Release:
         try:
@@ -101,7 +131,7 @@ class Preparing:
                 f"{number}/ and load each step again."
             )
         try:
-            files = await asyncio.to_thread(self._repository.read, number)
+            files = await asyncio.to_thread(self._repository.read_any, number)
             await asyncio.to_thread(self._repository.retire, files, keep_files=True)
             await load_without(self._control, self._repository, files)
         except (OSError, Problem) as error:

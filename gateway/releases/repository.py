@@ -65,6 +65,20 @@ class ModelRepository:
         others = {pair for other in self.numbers() if other != number for pair in self._pinned(other)}
         return ReleaseFiles(number, versions, tuple(pair for pair in versions if pair not in others))
 
+    def read_any(self, number: int) -> ReleaseFiles:
+        """The same, also of versions whose ensemble is gone.
+
+        Raises:
+            UnknownRelease, ReleaseRefused
+        """
+        try:
+            return self.read(number)
+        except UnknownRelease:
+            for files in self.leftovers():
+                if files.number == number:
+                    return files
+            raise
+
     def shapes(self, step: str) -> frozenset[tuple[object, ...]]:
         """What a step's configuration says of its tensors, comparable with `shapes_of` what is loaded.
 

@@ -186,7 +186,7 @@ class Switching:
             wanted = change(present)
             for number in wanted.numbers:
                 if number not in present.numbers or number == wanted.stable != present.stable:
-                    release = await self._preparing.prepare(number, loaded)
+                    release = await self._preparing.prepare(number, present.numbers, loaded)
                     if number == wanted.stable:
                         wanted = await self._for_task(wanted, release.task)
                     elif release.task != wanted.task:

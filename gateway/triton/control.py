@@ -1,6 +1,8 @@
 """Triton's model control: load, unload, and what is loaded. Slow calls of operators, apart from the photos' client."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import tritonclient.grpc.aio as grpc_aio
 from tritonclient.utils import InferenceServerException
@@ -10,6 +12,7 @@ from gateway.settings import Settings
 
 _RESTRICTED_PREFIX = "triton-grpc-protocol-"
 _LOOK_TIMEOUT_S = 5.0
+_UNLOADED = "unloaded"
 _AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
 _SAID_BY_A_MODEL = ("load failed", "failed to load", "failed to poll", "unknown model")
 
@@ -64,15 +67,30 @@ class Control:
         Raises:
             TritonUnavailable
         """
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        for model in await self._index():
+            if model.version:
+                found[model.name][model.version] = model.state
+        return found
+
+    async def failures(self) -> dict[tuple[str, int], str]:
+        """Why versions of models failed to load, by model and version.
+
+        Raises:
+            TritonUnavailable
+        """
+        return {
+            (model.name, int(model.version)): " ".join(model.reason.split())
+            for model in await self._index()
+            if model.version and model.state == "UNAVAILABLE" and model.reason not in ("", _UNLOADED)
+        }
+
+    async def _index(self) -> Sequence[Any]:
         try:
             index = await self._client.get_model_repository_index(headers=self._headers, client_timeout=_LOOK_TIMEOUT_S)
         except InferenceServerException as error:
             raise _as_problem(error, "the repository") from error
-        found: dict[str, dict[str, str]] = defaultdict(dict)
-        for model in index.models:
-            if model.version:
-                found[model.name][model.version] = model.state
-        return found
+        return list(index.models)
 
 
 def _as_problem(error: InferenceServerException, model: str) -> ReleaseRefused | TritonUnavailable:
