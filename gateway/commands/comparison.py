@@ -18,7 +18,7 @@ def _lines(found: Comparison) -> Iterator[str]:
     yield f"{found.task}, the last {found.hours} hours; 95 % intervals in brackets"
     titles = [f"stable {found.stable.release}"]
     if other is not None:
-        titles += [f"{found.role} {other.release}", "difference"]
+        titles += [f"{found.role} {other.release}", f"{found.role} minus stable"]
     yield _row("", *titles)
     sides = [found.stable] if other is None else [found.stable, other]
     yield _row("answers", *(str(side.answers) for side in sides))

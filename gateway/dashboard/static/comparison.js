@@ -26,7 +26,9 @@ function pair({ stable, other, role, differences, class_differences }, names) {
     [LEVELS.right, stacked(stable.right), stacked(other.right), points(differences.right)],
     ...Object.entries(class_differences).map(([key, difference]) => [names.get(key) ?? key, stacked(stable.classes[key]), stacked(other.classes[key]), points(difference)]),
   ];
-  return table(`Release ${other.release} beside release ${stable.release}`, ["", `Stable ${stable.release}`, `${role === "candidate" ? "Candidate" : "Previous"} ${other.release}`, "Difference"], rows);
+  const part = role === "candidate" ? "Candidate" : "Previous";
+  const headings = ["", `Stable ${stable.release}`, `${part} ${other.release}`, `${part} minus stable`];
+  return table(`Release ${other.release} beside release ${stable.release}`, headings, rows);
 }
 
 function shadowed(shadow, names) {
