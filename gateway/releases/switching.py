@@ -31,6 +31,8 @@ log = structlog.get_logger()
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_ASKED_S = 1.0
+"""What Triton gets to say whether it has a release, when going back to it cannot wait."""
 _FOLLOWED_S = 2.0
 """After which every worker has followed a change."""
 
@@ -87,7 +89,8 @@ class Switching:
         """
         present = await self._require_present(version)
         wanted = change(present)
-        if set(wanted.numbers) <= set(present.numbers) and await self._is_ready(wanted.stable):
+        nothing_new = set(wanted.numbers) <= set(present.numbers)
+        if nothing_new and (wanted.stable == present.stable or await self._is_ready(wanted.stable)):
             # a rollback waits for nobody
             moved = await asyncio.to_thread(self._write, wanted, action)
         else:
@@ -200,9 +203,10 @@ class Switching:
     async def _is_ready(self, number: int) -> bool:
         """Whether Triton has a release; where it does not say, what the route names is taken to be there."""
         try:
-            return "READY" in (await self.control.versions()).get(ensemble_name(number), {}).values()
-        except TritonUnavailable:
+            states = await asyncio.wait_for(self.control.versions(), _ASKED_S)
+        except (TritonUnavailable, TimeoutError):
             return True
+        return "READY" in states.get(ensemble_name(number), {}).values()
 
     async def _undo(self, loaded: list[int], pinned: Route | None) -> None:
         for number in loaded:

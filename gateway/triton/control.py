@@ -96,6 +96,10 @@ class Control:
 def _as_problem(error: InferenceServerException, model: str) -> ReleaseRefused | TritonUnavailable:
     status = str(error.status()).removeprefix("StatusCode.")
     message = " ".join(str(error.message()).split())
+    if "restricted" in message:
+        return TritonUnavailable(
+            "Triton's model control is restricted. Set GATEWAY_TRITON_CONTROL_HEADER to the name:secret it was started with."
+        )
     if status in _AWAY and not any(words in message for words in _SAID_BY_A_MODEL):
         return TritonUnavailable(
             f"Triton does not answer ({status}: {message[:200]}). Check that it runs, then try again."
