@@ -51,10 +51,8 @@ def test_all_workers_of_all_replicas_follow(tmp_path: Path) -> None:
     ):
         for words, number in ((("promote", "2"), 2), (("rollback",), 1)):
             stage.command(*words)
-            moved = time.monotonic()
             time.sleep(FOLLOWED_S)
             assert answering(several, replica) == {number}
-            assert time.monotonic() - moved < FOLLOWED_S + 5
 
 
 def test_the_route_outlives_the_database(tmp_path: Path, postgres: PostgresCluster) -> None:
@@ -76,6 +74,7 @@ def test_the_route_outlives_the_database(tmp_path: Path, postgres: PostgresClust
         assert answering(gateway) == {3}
 
 
+@pytest.mark.long
 def test_a_worker_that_starts_while_the_database_is_away_keeps_the_route(
     tmp_path: Path, postgres: PostgresCluster
 ) -> None:

@@ -1,5 +1,6 @@
 """A release that fails or refuses too many photos is taken back by itself, where that was asked for."""
 
+import time
 from pathlib import Path
 
 import httpx2
@@ -27,7 +28,7 @@ def stable(gateway: GatewayProcess) -> int:
     ("bad", "limit"),
     [
         ({"spoiled": {"fails_on_hard": True}}, {"guard_error_percent": 20}),
-        ({"says": {"score_of_hard": 99.0}}, {"guard_refusal_percent": 20}),
+        pytest.param({"says": {"score_of_hard": 99.0}}, {"guard_refusal_percent": 20}, marks=pytest.mark.long),
     ],
     ids=["errors", "refusals"],
 )
@@ -35,19 +36,23 @@ def test_a_bad_release_is_taken_back_by_itself(
     tmp_path: Path, bad: dict[str, object], limit: dict[str, object]
 ) -> None:
     releases = (NullRelease(1), NullRelease(2, **bad))
-    with staged(tmp_path, *releases, auth="open", guard_photos=PHOTOS) as stage:
-        with stage.gateway("unguarded") as gateway:
-            stage.move(gateway, "promote", "2")
-            send(gateway, HARD, PHOTOS + 5)
-            assert stable(gateway) == 2  # nobody asked for it
-            stage.move(gateway, "rollback")
-        with stage.gateway(**limit) as gateway:
-            stage.move(gateway, "promote", "2")
-            assert send(gateway, PHOTO, PHOTOS + 5) == {200}
-            assert stable(gateway) == 2
-            send(gateway, HARD, PHOTOS + 5)
-            wait_until(lambda: stable(gateway) == 1, 5, "release 2 is taken back")
-            assert send(gateway, HARD, 3) == {200}
-            changes = httpx2.get(f"{gateway.url}/v1/routes", timeout=10).json()["changes"]
-            assert changes[0]["action"] == "guard"
-            assert "release 2" in changes[0]["reason"]
+    with staged(tmp_path, *releases, auth="open", guard_photos=PHOTOS) as stage, stage.gateway(**limit) as gateway:
+        stage.move(gateway, "promote", "2")
+        assert send(gateway, PHOTO, PHOTOS + 5) == {200}
+        assert stable(gateway) == 2
+        send(gateway, HARD, PHOTOS + 5)
+        wait_until(lambda: stable(gateway) == 1, 5, "release 2 is taken back")
+        assert send(gateway, HARD, 3) == {200}
+        changes = httpx2.get(f"{gateway.url}/v1/routes", timeout=10).json()["changes"]
+        assert changes[0]["action"] == "guard"
+        assert "release 2" in changes[0]["reason"]
+
+
+@pytest.mark.long
+def test_without_a_limit_nothing_moves_by_itself(tmp_path: Path) -> None:
+    releases = (NullRelease(1), NullRelease(2, spoiled={"fails_on_hard": True}))
+    with staged(tmp_path, *releases, auth="open", guard_photos=PHOTOS) as stage, stage.gateway() as gateway:
+        stage.move(gateway, "promote", "2")
+        send(gateway, HARD, PHOTOS + 5)
+        time.sleep(1)
+        assert stable(gateway) == 2

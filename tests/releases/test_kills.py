@@ -14,7 +14,7 @@ from null_releases import NullRelease
 from processes import GatewayProcess, descendants, wait_until
 from stage import PHOTO, Stage, read_marks, staged
 
-FEW, MANY = 2, 20
+FEW, MANY = 1, 20
 """Kills of the ordinary test and of the long proof."""
 AGAIN_S = 60
 """Until all answers again: Triton and gateway start, and a lock whose holder was killed expires after 30 s."""

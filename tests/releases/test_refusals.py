@@ -1,6 +1,5 @@
 """A release that is not fit changes nothing: the old one goes on answering, and nothing of the new one stays loaded."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +92,7 @@ def test_a_release_that_is_fit_is_promoted_after_all_these(stage: Stage, gateway
     stage.command("rollback")
 
 
+@pytest.mark.long
 def test_a_corrupt_network_is_refused_by_the_production_configuration(tmp_path: Path) -> None:
     repository, first = production_repository(tmp_path)
     triton = TritonProcess(repository, free_ports(3), load=(first,))
@@ -111,7 +111,5 @@ def test_a_corrupt_network_is_refused_by_the_production_configuration(tmp_path: 
                 assert {one.status for one in load.seen} == {200}
                 assert is_away(stage, number)
                 assert stage.loaded() == before
-            fill(repository, members, 4)
-            assert json.loads(stage.command("promote", "4", "--json"))["stable"] == 4
     finally:
         triton.stop()
