@@ -40,8 +40,7 @@ def test_a_bad_release_is_taken_back_by_itself(
         stage.move(gateway, "promote", "2")
         assert send(gateway, PHOTO, PHOTOS + 5) == {200}
         assert stable(gateway) == 2
-        send(gateway, HARD, PHOTOS + 5)
-        wait_until(lambda: stable(gateway) == 1, 5, "release 2 is taken back")
+        wait_until(lambda: bool(send(gateway, HARD, 5)) and stable(gateway) == 1, 20, "release 2 is taken back")
         assert send(gateway, HARD, 3) == {200}
         changes = httpx2.get(f"{gateway.url}/v1/routes", timeout=10).json()["changes"]
         assert changes[0]["action"] == "guard"
