@@ -116,7 +116,7 @@ class Preparing:
             if "READY" not in loaded.get(step, {}).values():
                 continue
             serving = shapes_of(await self._triton.model_config(step))
-            if self._repository.shapes(step) != serving:
+            if await asyncio.to_thread(self._repository.shapes, step) != serving:
                 raise ReleaseRefused(
                     f"The step {step} of release {number} has another shape than the one that is served. Export it under "
                     "another step name."

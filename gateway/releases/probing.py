@@ -3,6 +3,7 @@
 They travel in the ensemble's parameter `probes`, so every machine that serves a release can prove it.
 """
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -43,7 +44,7 @@ async def prove_release(triton: Triton, release: Release, repository: Path | Non
         TritonUnavailable, Overloaded, DeadlineExceeded: that could not be found out now.
     """
     if repository is not None:
-        _require_report(repository / release.ensemble, release)
+        await asyncio.to_thread(_require_report, repository / release.ensemble, release)
     probes = _read_probes(release)
     if not probes.photos:
         await _answer(triton, release, probe_image(), "the gateway's own picture")

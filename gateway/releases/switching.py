@@ -5,12 +5,13 @@ A release that does not load or does not answer as its report says changes nothi
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.dashboard.periods import Hours
 from gateway.database.engine import write
@@ -19,7 +20,7 @@ from gateway.releases.comparing import compare
 from gateway.releases.comparison import Comparison
 from gateway.releases.preparing import Preparing, Progress
 from gateway.releases.repository import ModelRepository
-from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route
+from gateway.releases.routes import LOCK_S, ChangeLock, forget_route, move_route, read_route, read_routes
 from gateway.releases.routing import Route
 from gateway.settings import Settings
 from gateway.triton.client import Triton
@@ -128,6 +129,11 @@ class Switching:
             return None
         return Route(task=chosen.task, stable=chosen.number)
 
+    async def needed(self, present: Route) -> set[int]:
+        """Numbers that have to stay: of `present`, and where each task has gateways of its own (GATEWAY_TASK) of all routes."""
+        followed = await self.read(read_routes) if self._settings.task else []
+        return {number for route in (present, *followed) for number in route.numbers}
+
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `query(connection, ...)` returns."""
 
@@ -209,9 +215,17 @@ class Switching:
         return "READY" in states.get(ensemble_name(number), {}).values()
 
     async def _undo(self, loaded: list[int], pinned: Route | None) -> None:
+        """Unload what was loaded, unless a route names it: by somebody else, or by a write whose answer was lost."""
+        try:
+            named = {number for route in await self.read(read_routes) for number in route.numbers}
+        except SQLAlchemyError:
+            self.tell(f"what was loaded stays loaded, since the database does not say whether it is needed: {loaded}")
+            return
         for number in loaded:
-            await self._preparing.unload(number)
-        if pinned is not None:
+            if number not in named:
+                await self._preparing.unload(number)
+        # without the row the highest number would answer, and that is the one that was not proved
+        if pinned is not None and not any([await self._is_ready(number) for number in loaded]):
             await asyncio.to_thread(self._unpin, pinned)
 
     async def _for_task(self, route: Route, task: str) -> Route:
@@ -242,4 +256,5 @@ class Switching:
 async def _renew(lock: ChangeLock) -> None:
     while True:
         await asyncio.sleep(LOCK_S / 3)
-        await asyncio.to_thread(lock.renew)
+        with suppress(SQLAlchemyError):  # the database may be back before the lock ends
+            await asyncio.to_thread(lock.renew)
