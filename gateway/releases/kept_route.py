@@ -18,7 +18,7 @@ class KeptRoute:
 
     def __init__(self, data_dir: Path) -> None:
         self._file = data_dir / "route.json"
-        self._written: Route | None = None
+        self._written = self.read()
 
     def write(self, route: Route | None) -> None:
         """Keep `route`, where it is another one than the last."""

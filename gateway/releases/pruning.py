@@ -11,7 +11,7 @@ from gateway.triton.releases import ensemble_name
 
 
 async def prune(switching: Switching, *, dry_run: bool = False) -> list[int]:
-    """Unload and delete the releases that the route does not name and that are older than the stable one or were used before.
+    """Unload and delete the releases that no followed route names and that are older than the stable one or were used before.
 
     A newer one that was never tried stays. Each is taken out of the repository before Triton is told, so that whatever is
     loaded anew after a kill still loads; what a kill left is cleared away the next time.
@@ -34,10 +34,11 @@ async def prune(switching: Switching, *, dry_run: bool = False) -> list[int]:
             if present is None:
                 raise InvalidRoute("No release is ready in Triton, so it is not known which ones are needed.")
             used = await switching.read(read_routed_numbers)
+            needed = await switching.needed(present)
             numbers = [
                 number
                 for number in await asyncio.to_thread(repository.numbers)
-                if number not in present.numbers and (number < present.stable or number in used)
+                if number not in needed and (number < present.stable or number in used)
             ]
             if dry_run:
                 return numbers

@@ -19,8 +19,6 @@ from gateway.triton.releases import ensemble_name, release_number
 
 RETIRED = ".retired"
 _CONFIG = "config.pbtxt"
-_ORIGINAL = "leaf_ensemble"
-"""The readable ensemble that the pinned ones derive from."""
 _EXPORT_LOCK = ".export.lock"
 """Held by whoever writes a release."""
 _KEPT_OF_PRUNED = ("report.json",)
@@ -111,16 +109,16 @@ class ModelRepository:
                     shutil.rmtree(folder)
 
     def leftovers(self) -> list[ReleaseFiles]:
-        """Versions that no ensemble pins, such as after a kill within `retire`; hold `writing` meanwhile."""
+        """Versions of the releases' steps that none pins, such as after a kill within `retire`; hold `writing` meanwhile.
+
+        Models that no release uses are somebody else's, with all their versions.
+        """
         pinned = {pair for number in self.numbers() for pair in self._pinned(number)}
         found: dict[int, list[tuple[str, int]]] = {}
-        for config in self._folder.glob(f"*/{_CONFIG}"):
-            step = config.parent.name
-            for folder in config.parent.iterdir():
-                if step != _ORIGINAL and release_number(step) is None and folder.name.isdecimal():
-                    pair = (step, int(folder.name))
-                    if pair not in pinned:
-                        found.setdefault(pair[1], []).append(pair)
+        for step in sorted({step for step, _ in pinned}):
+            for folder in (self._folder / step).glob("*"):
+                if folder.name.isdecimal() and (pair := (step, int(folder.name))) not in pinned:
+                    found.setdefault(pair[1], []).append(pair)
         return [ReleaseFiles(number, tuple(pairs), tuple(pairs)) for number, pairs in sorted(found.items())]
 
     def has_versions(self, step: str) -> bool:
