@@ -62,12 +62,13 @@ def add_counts(engine: Engine, key: ShadowCount, sums: Sums) -> None:
         _add(engine, key, sums)
 
 
-def read_counts(connection: Connection, shadow: int, first_hour: int) -> list[Said]:
-    """What a shadow said since an hour (since 1970), beside whichever release answered."""
+def read_counts(connection: Connection, stable: int, shadow: int, first_hour: int) -> list[Said]:
+    """What a shadow said since an hour (since 1970) beside one release that answered."""
     columns = shadow_counts.c
     by = [columns[name] for name in ("outcome", "class_key", "decision", "shadow_class_key", "shadow_decision")]
     sums = [func.sum(columns[name]).label(name) for name in ("times", "infer_ms", "shadow_infer_ms")]
-    query = select(*by, *sums).where(columns.shadow == shadow, columns.created_hour >= first_hour).group_by(*by)
+    pair = (columns.stable == stable, columns.shadow == shadow)
+    query = select(*by, *sums).where(*pair, columns.created_hour >= first_hour).group_by(*by)
     return [Said(**row) for row in connection.execute(query).mappings()]
 
 
