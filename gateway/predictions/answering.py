@@ -178,11 +178,11 @@ class Answering:
         except (DeadlineExceeded, TritonUnavailable) as problem:
             self._readiness.doubt()
             if isinstance(problem, DeadlineExceeded):
+                if self._readiness.is_silent():
+                    raise TritonUnavailable(
+                        "The inference server does not answer. Try again in a few seconds."
+                    ) from problem
                 self._guard.note(release.number, failed=True)
-            if isinstance(problem, DeadlineExceeded) and self._readiness.is_silent():
-                raise TritonUnavailable(
-                    "The inference server does not answer. Try again in a few seconds."
-                ) from problem
             raise
 
 
