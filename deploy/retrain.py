@@ -45,7 +45,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME=PRESET",
         help="members and the presets that train them; the names are the steps of the served release",
     )
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "retrain", help="default %(default)s; made anew")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "build" / "retrain",
+        help="default %(default)s; feedback/, data/ and members/ in it are made anew",
+    )
     parser.add_argument("--share", type=float, default=10.0, help="percent of the callers (default %(default)s)")
     parser.add_argument("--gateway-python", default=sys.executable, help="interpreter of the gateway's environment")
     parser.add_argument("--triton-python", default=None, help="interpreter of Triton's environment")
@@ -109,8 +114,9 @@ def retrain(given: argparse.Namespace) -> int:
     python, gateway = sys.executable, given.gateway_python
     repository, work = given.repository.resolve(), given.work.resolve()
     stable = served(gateway)
-    shutil.rmtree(work, ignore_errors=True)
-    feedback, data = work / "feedback", work / "data"
+    feedback, data, members = (work / name for name in ("feedback", "data", "members"))
+    for folder in (feedback, data, members):
+        shutil.rmtree(folder, ignore_errors=True)
     step("exporting confirmed feedback", gateway, "-m", "gateway", "export-feedback", "--out", feedback)
     task = feedback / "classes.json"
     merged = step(
@@ -119,7 +125,7 @@ def retrain(given: argparse.Namespace) -> int:
         *("--out", data, "--task", task),
     )
     sys.stderr.write(merged)
-    folders = [work / "members" / name for name, _ in given.members]
+    folders = [members / name for name, _ in given.members]
     for folder, (name, preset) in zip(folders, given.members, strict=True):
         step(
             f"training {name} by {preset}",
