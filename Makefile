@@ -47,6 +47,18 @@ export: install-dev ## trained members to the next release: MEMBERS="folder fold
 	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))
 	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
 
+.PHONY: promote retrain
+promote: install-gateway ## have release N answer, after it has proved itself; `rollback` takes it back: make promote N=2 REPOSITORY=folder
+	$(if $(N),,$(error say which release: make promote N=2 REPOSITORY=$(REPOSITORY)))
+	@GATEWAY_MODEL_REPOSITORY="$(abspath $(REPOSITORY))" $(GATEWAY_PYTHON) -m gateway release promote $(N)
+
+SHARE ?= 10
+retrain: install-dev install-gateway ## confirmed feedback and base data to a candidate: DATA=folder MEMBERS="name=preset name=preset"
+	$(if $(and $(DATA),$(MEMBERS)),,$(error say where the base data lies and what trains each member: make retrain DATA=folder MEMBERS="resnet18_narrow=demo_cnn"))
+	$(DEV) -m deploy.retrain --data "$(DATA)" --members $(MEMBERS) --repository "$(REPOSITORY)" --share $(SHARE) \
+	    --gateway-python $(GATEWAY_PYTHON) $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) \
+	    $(if $(EXPORT_FLAGS),--export-flags $(EXPORT_FLAGS))
+
 FULLSIZE := build/fullsize
 CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,vit_base_384=int8)
 fullsize: install-dev ## the real pair at full size into build/fullsize (MEMBERS=folders, else seeded weights; PHOTOS=folder)
@@ -61,7 +73,7 @@ demo-release: install-dev install-server ## write the demo's release anew from d
 	rm -rf demo/model_repository
 	$(DEV) -m export release --members $(sort $(wildcard demo/members/*)) --repository demo/model_repository --float16-weights \
 	    --photos "$(PHOTOS)" --negatives "$(NEGATIVES)" --fit-negatives car dog flower --near-negatives flower fruit \
-	    --outlier-photos 320 --triton-python $(TRITON_PYTHON)
+	    --outlier-photos 320 --probes demo/leaf.jpg --triton-python $(TRITON_PYTHON)
 
 configurations: install-dev ## write model_repository/ anew: the production pair, without weights
 	rm -f model_repository/*/config.pbtxt

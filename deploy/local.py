@@ -60,6 +60,7 @@ def start(given: argparse.Namespace, processes: dict[str, subprocess.Popen[bytes
 def gateway_environment(given: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, str]:
     """The gateway's; where `environment` says nothing of hosts and credentials this machine may do everything without one."""
     told = {} if "GATEWAY_HOST" in environment else {"GATEWAY_AUTH": "open"}
+    told["GATEWAY_MODEL_REPOSITORY"] = str(given.repository.resolve())
     ports = {"GATEWAY_PORT": str(given.gateway_port), "GATEWAY_TRITON_URL": f"127.0.0.1:{given.grpc_port}"}
     return {**told, **environment, **ports}
 

@@ -22,7 +22,7 @@ def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str,
     Raises:
         ExportError: an unknown precision or member.
     """
-    from export.release import CPU_PRECISIONS
+    from export.options import CPU_PRECISIONS
 
     whole, single = "float32", {}
     for word in words:
@@ -50,9 +50,10 @@ def share(text: str) -> float:
 def release(given: argparse.Namespace) -> None:
     """Write the next release."""
     from export.members import read_member
-    from export.photos import sample_photos
+    from export.options import ReleaseOptions
+    from export.photos import read_photo, sample_photos
     from export.refusal import RefusalOptions
-    from export.release import ReleaseOptions, write_release
+    from export.release import write_release
 
     start = time.monotonic()
     members = [read_member(folder.resolve()) for folder in given.members]
@@ -73,6 +74,8 @@ def release(given: argparse.Namespace) -> None:
             limit=given.outlier_photos,
         ),
         gates=dict(given.gate),
+        follows=given.follows,
+        probe_photos=[read_photo(file) for file in given.probes],
         triton_python=given.triton_python,
     )
     photos = sample_photos(given.photos, given.check_photos)
@@ -139,6 +142,15 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
     command.add_argument(
+        "--probes",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PHOTO",
+        help="up to three photos that travel with the release, small and without metadata, so that a gateway can prove it; "
+        "whoever may ask Triton can read them (default: the first of --photos)",
+    )
+    command.add_argument(
         "--cpu-precision",
         nargs="+",
         default=[],
@@ -183,6 +195,12 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help=f"another bound for a gate, or NAME=off; the gates are {', '.join(DEFAULTS)}",
+    )
+    command.add_argument(
+        "--follows",
+        type=int,
+        metavar="N",
+        help="release of this repository that the new one must not be clearly worse than (gate release_loss)",
     )
     command.add_argument(
         "--triton-python", type=Path, help="Python of the environment with Triton: compare what it serves with torch"

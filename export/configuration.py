@@ -112,13 +112,17 @@ def ensemble(
         [*answers(members), OUTLIER_SCORE],
     )
     for key, value in facts.items():
-        config.parameters[key].string_value = json.dumps(value, ensure_ascii=False)
-    size = sum(len(parameter.string_value.encode()) for parameter in config.parameters.values())
-    if size > PARAMETERS_LIMIT_BYTES:
+        config.parameters[key].string_value = _json(value)
+    if room_beside(facts) < 0:
         raise ReleaseFactsError(
-            f"The release's facts take {size} bytes, more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice."
+            f"The release's facts take {-room_beside(facts)} bytes more than {PARAMETERS_LIMIT_BYTES}: shorten names and advice."
         )
     return config
+
+
+def room_beside(facts: dict[str, Any]) -> int:
+    """Bytes that an ensemble's parameters have left; negative where they are too many."""
+    return PARAMETERS_LIMIT_BYTES - sum(len(_json(value).encode()) for value in facts.values())
 
 
 def answers(members: list[Member]) -> list[str]:
@@ -134,6 +138,10 @@ def to_text(config: pb.ModelConfig) -> str:
 def from_text(text: str) -> pb.ModelConfig:
     """Parse protobuf text."""
     return text_format.Parse(text, pb.ModelConfig())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _add_answers(config: pb.ModelConfig, members: list[Member]) -> None:

@@ -5,6 +5,7 @@ ExportError
 ├── MembersDisagreeError members of one release differ in classes or split
 ├── ParityError          a converted network answers differently from the trained one
 ├── RefusalError         the pictures to fit the outlier score on are not what was named
+├── PredecessorError     the release to follow is not there, or cannot be compared with
 ├── GateError            a figure is outside what a release may have
 ├── HalfPrecisionError   float16 overflows, moves answers, or nothing could be proved of it
 ├── EngineError          TensorRT is not there, of another version, or cannot build a network
@@ -33,6 +34,10 @@ class ParityError(ExportError):
 
 class RefusalError(ExportError):
     """Pictures of other things are not there, or none are left to measure on."""
+
+
+class PredecessorError(ExportError):
+    """There is nothing to measure the new release against."""
 
 
 class GateError(ExportError):

@@ -18,10 +18,11 @@ DEFAULTS: Mapping[str, float] = {
     "refused_leaves": 0.05,
     "refused_others": 0.95,
     "ensemble_loss": 0.0,
+    "release_loss": 0.0,
 }
 """Largest difference of a probability: torch to ONNX, the same with float16 weights, in half precision, through Triton.
 Then: points by which prediction sets may miss their coverage, most leaves refused, fewest other pictures refused, and
-most macro-F1 that averaging may lose against the best member."""
+most macro-F1 that averaging may lose against the best member, and the release against the one that it is to follow."""
 
 
 @dataclass(frozen=True)

@@ -7,63 +7,56 @@ are renamed into place, the ensemble `leaf_ensemble_N` last: only it makes the r
 import json
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
-from export import averaging, configuration, evidence, half_precision, onnx_model, refusal, report, served
+from export import (
+    averaging,
+    configuration,
+    evidence,
+    half_precision,
+    judging,
+    onnx_model,
+    predecessor,
+    probes,
+    refusal,
+    report,
+    served,
+)
 from export.calibration import Calibration, calibrate
 from export.configuration import OUTLIER_SCORE, PROBABILITIES
 from export.durable import move, write
-from export.facts import mean_probabilities, release_facts
-from export.figures import wilson
+from export.facts import release_facts
 from export.gates import Gates
 from export.leaf_drawing import draw_leaf
 from export.locking import ASIDE, writing
 from export.members import Member, check_together
+from export.options import ReleaseOptions
 from export.outliers import OutlierModel
-from export.refusal import Gathered, RefusalOptions
+from export.refusal import Gathered
 from export.steps import plan_steps, write_preprocessing, write_steps
 
-CPU_PRECISIONS = ("float32", "bfloat16", "int8")
+ROOM_KEPT = 64
+"""Bytes of parameters for what is known last, the outlier score's threshold."""
+RETIRED = ".retired"
+"""Where the gateway puts what it refused or pruned, one folder a release; numbers never come back."""
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class ReleaseOptions:
-    """How a release is made."""
-
-    cpu_precision: str = "float32"
-    """What members compute in on a machine without a GPU: `float32`, `bfloat16` or `int8`."""
-    cpu_precision_of: Mapping[str, str] = field(default_factory=dict)
-    """The same for single members, by name."""
-    float16_weights: bool = False
-    """Store ONNX weights as float16: half the file, the same arithmetic."""
-    coverage: float = 0.9
-    """Share of prediction sets that shall hold the true class."""
-    weigh: str = "equal"
-    """Weights of the mean: `equal`, or `fitted` on validation photos."""
-    refusal: RefusalOptions = field(default_factory=RefusalOptions)
-    """What the outlier score is fitted and measured on."""
-    gates: Mapping[str, float | None] = field(default_factory=dict)
-    """Bounds by gate that differ from the defaults; None switches a gate off."""
-    half_precision: bool = False
-    """Write `model_float16.onnx` beside each member's `model.onnx`, for TensorRT plans."""
-    triton_python: Path | None = None
-    """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""
-
-
 def next_number(repository: Path) -> int:
-    """One more than any release that the repository holds, or of which a version is left."""
+    """One more than any release that the repository holds or held, or of which a version is left."""
     ensembles = [re.fullmatch(rf"{configuration.ENSEMBLE}_(\d+)", p.name) for p in repository.glob("*")]
     used = [int(m[1]) for m in ensembles if m]
     versions = [int(p.parent.name) for p in repository.glob("*/*/model.onnx") if p.parent.name.isdecimal()]
-    return 1 + max(used + versions, default=0)
+    retired = [int(p.name) for p in (repository / RETIRED).glob("*") if p.name.isdecimal()]
+    return 1 + max(used + versions + retired, default=0)
 
 
 def write_release(
@@ -92,6 +85,8 @@ def write_release(
     ):
         number = next_number(repository)
         draft = _Draft(Path(scratch), number, members, samples, options, progress)
+        if options.follows is not None:
+            draft.before = predecessor.f1_macro(repository, options.follows, members)
         configuration.ensemble(members, number, draft.facts())  # too large facts are refused before the work
         plan = plan_steps(repository, members)
         for member, temperature in zip(members, draft.calibration.temperatures, strict=True):
@@ -129,11 +124,23 @@ class _Draft:
         self.groups = refusal.groups_of(members[0], options.refusal)
         self.report: dict[str, Any] = {"release": number, "members": {}}
         self.expected: list[Any] = []
+        self.before: float | None = None
+        classes, room = members[0].class_count, configuration.room_beside(self.facts()) - ROOM_KEPT
+        self.probes = probes.take(options.probe_photos or samples, classes, room)
+        self.probed: list[Any] = []
 
     def facts(self) -> dict[str, Any]:
         """What a client must know."""
         threshold = None if self.outliers is None else round(self.outliers.threshold, 6)
         return release_facts(self.number, self.members, self.calibration, self.options.coverage, threshold)
+
+    def facts_with_probes(self) -> dict[str, Any]:
+        """The same, and by what whoever serves it can prove it; once the members have answered the probes."""
+        return self.facts() | ({"probes": probes.facts(self.probes, self.promised())} if self.probes else {})
+
+    def promised(self) -> NDArray[np.float64]:
+        """The release's probabilities of its probes, [probes, classes]."""
+        return probes.expected(self.probed, self.calibration)
 
     def convert(self, member: Member, temperature: float) -> None:
         """One member to ONNX, checked against torch; its statistics of photos gathered on the way."""
@@ -155,6 +162,9 @@ class _Draft:
         self.gates.at_most(gate, difference)
         self.progress(f"{member.name}: ONNX agrees with torch within {difference:.1e} on {len(self.samples)} photos")
         self.expected.append(expected[0])
+        if self.probes:
+            small = onnx_model.view(classifier, [probe.photo for probe in self.probes])
+            self.probed.append(onnx_model.answers(classifier, small)[0])
         half = self._halve(member, file, model, pixels) if self.options.half_precision else None
         self.report["members"][member.name] = report.of_member(member, file, temperature, precision, difference, pixels)
         self.report["members"][member.name]["half_precision_difference"] = half
@@ -199,46 +209,27 @@ class _Draft:
             self.outliers,
         )
         onnx.save(average, self.folder / names.average / version / "model.onnx")
-        ensemble = configuration.ensemble(self.members, self.number, self.facts(), names)
+        ensemble = configuration.ensemble(self.members, self.number, self.facts_with_probes(), names)
         write(self.folder / ensemble.name / "config.pbtxt", configuration.to_text(ensemble).encode())
         # Triton wants a version folder even where nothing lies in it
         write(self.folder / ensemble.name / version / ".gitkeep", b"")
 
     def prove(self, names: configuration.StepNames) -> None:
         """Figures on test photos and through Triton, then the report beside the ensemble."""
-        facts = self.facts()
+        facts = self.facts_with_probes()
         self.report["comparison"] = evidence.compare(self.members, self.calibration)
-        self._judge_comparison()
-        self._judge_coverage(facts)
+        if self.report["comparison"] is not None:
+            self.progress(self.report["comparison"]["verdict"])
+            judging.judge_ensemble(self.gates, self.report["comparison"])
+            judging.judge_loss(self.gates, self.report["comparison"], self.before)
+        judging.judge_coverage(self.gates, self.members, self.calibration, facts["thresholds"])
         self.report["served"] = None
         if self.options.triton_python is not None:
             self.progress("serving it aside, through a real Triton")
-            said = served.compare(
-                self.folder, self.number, self.members, self.samples, self.expected, self.options.triton_python
-            )
-            self.gates.at_most("served_parity", max(said["differences"].values()))
-            self.report["served"] = said
+            with served.serving(self.folder, self.number, self.options.triton_python) as ask:
+                said = served.compare(ask, self.members, self.samples, self.expected)
+                probed = served.probe(ask, self.probes, self.promised()) if self.probes else 0.0
+            self.gates.at_most("served_parity", max(*said["differences"].values(), probed))
+            self.report["served"] = said | {"probes_difference": probed}
         self.report |= report.of_release(self.members, self.folder, names, self.calibration, facts, self.gates)
         report.write_report(self.folder / f"{configuration.ENSEMBLE}_{self.number}", self.report)
-
-    def _judge_comparison(self) -> None:
-        comparison = self.report["comparison"]
-        if comparison is None or len(self.members) == 1:
-            return
-        self.progress(comparison["verdict"])
-        gains = [of["ensemble_gains"]["f1_macro"] for of in comparison["members"].values()]
-        worst = min(gains, key=lambda gain: gain["value"])
-        low, high = worst["interval"]
-        self.gates.at_most("ensemble_loss", -worst["value"], (-high, -low))
-
-    def _judge_coverage(self, facts: Mapping[str, Any]) -> None:
-        mean, threshold = mean_probabilities(self.members, self.calibration, "test"), facts["thresholds"]
-        if mean is None or threshold["prediction_set_probability"] is None:
-            return
-        probabilities, labels = mean
-        held = probabilities[range(len(labels)), labels] >= threshold["prediction_set_probability"]
-        low, high = wilson(int(held.sum()), len(labels))
-        target, share = threshold["coverage"], float(held.mean())
-        nearest = 0.0 if low <= target <= high else min(abs(low - target), abs(high - target))
-        furthest = max(abs(low - target), abs(high - target))
-        self.gates.at_most("coverage", abs(share - target), (nearest, furthest))

@@ -11,6 +11,7 @@ from typing import Any
 import onnxruntime
 import torch
 
+from export import probes
 from export.calibration import Calibration
 from export.configuration import StepNames
 from export.durable import write
@@ -60,6 +61,7 @@ def of_release(
         "thresholds": facts["thresholds"],
         "outlier": facts["outlier"],
         "metrics": facts["metrics"],
+        "probes": probes.said(facts["probes"]) if "probes" in facts else None,
         "gates": gates.said(),
         "files": {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in files},
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},

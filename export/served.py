@@ -3,11 +3,13 @@
 Triton runs as a process of its own (`python -m server`), as its libraries do not go together with those of export.
 """
 
+import contextlib
 import io
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +19,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
-from export.configuration import ENCODED_IMAGE, ENSEMBLE
+from export.configuration import ENCODED_IMAGE, ENSEMBLE, PROBABILITIES
 from export.errors import ServedError
 from export.members import Member
+from export.probes import Probe
 
 ROOT = Path(__file__).parents[1]
 START_S = 300
 ANSWER_S = 120
 
 
-def compare(
-    repository: Path,
-    number: int,
-    members: Sequence[Member],
-    photos: Sequence[Image.Image],
-    expected: Sequence[NDArray[np.float32]],
-    python: Path,
-) -> dict[str, Any]:
-    """Largest differences of each member's probabilities on photos sent as PNG, and milliseconds a photo.
+Ask = Callable[[bytes, Sequence[str]], dict[str, NDArray[np.float32]]]
+"""An image file and names of outputs to their values, without the batch axis."""
+
+
+@contextlib.contextmanager
+def serving(repository: Path, number: int, python: Path) -> Iterator[Ask]:
+    """A real Triton on release `number` of a repository, as long as the context lasts.
 
     Args:
-        repository: a repository that holds the release.
-        expected: torch's probabilities, [photos, classes] per member.
         python: of the environment that has Triton.
 
     Raises:
@@ -55,13 +54,33 @@ def compare(
     try:
         with grpc.InferenceServerClient(f"127.0.0.1:{ports[1]}") as client:
             _wait(client, ensemble, process, log)
-            answers, times = _ask(client, ensemble, members, photos)
+            yield partial(_ask, client, ensemble)
     except InferenceServerException as error:
         raise ServedError(f"{ensemble} fails in Triton: {error}. No release was written.") from error
     finally:
         process.terminate()
         process.wait(60)
     log.unlink()
+
+
+def compare(
+    ask: Ask, members: Sequence[Member], photos: Sequence[Image.Image], expected: Sequence[NDArray[np.float32]]
+) -> dict[str, Any]:
+    """Largest differences of each member's probabilities on photos sent as PNG, and milliseconds a photo.
+
+    Args:
+        expected: torch's probabilities, [photos, classes] per member.
+    """
+    answers: dict[str, list[NDArray[np.float32]]] = {member.answer: [] for member in members}
+    times = []
+    for photo in photos:
+        encoded = io.BytesIO()
+        photo.save(encoded, "PNG")
+        start = time.perf_counter()
+        said = ask(encoded.getvalue(), list(answers))
+        times.append(time.perf_counter() - start)
+        for name, rows in answers.items():
+            rows.append(said[name])
     differences = {
         member.name: float(np.abs(np.stack(answers[member.answer]) - torch_says).max())
         for member, torch_says in zip(members, expected, strict=True)
@@ -69,23 +88,20 @@ def compare(
     return {"photos": len(photos), "differences": differences, "milliseconds_one_photo": round(1000 * min(times), 1)}
 
 
+def probe(ask: Ask, probes: Sequence[Probe], expected: NDArray[np.float64]) -> float:
+    """Largest difference of the release's probabilities on its probes from what it promises, [probes, classes]."""
+    rows = [ask(probe.jpeg, [PROBABILITIES])[PROBABILITIES] for probe in probes]
+    return float(np.abs(np.stack(rows) - expected).max())
+
+
 def _ask(
-    client: grpc.InferenceServerClient, ensemble: str, members: Sequence[Member], photos: Sequence[Image.Image]
-) -> tuple[dict[str, list[NDArray[np.float32]]], list[float]]:
-    answers: dict[str, list[NDArray[np.float32]]] = {member.answer: [] for member in members}
-    times = []
-    for photo in photos:
-        encoded = io.BytesIO()
-        photo.save(encoded, "PNG")
-        tensor = grpc.InferInput(ENCODED_IMAGE, [1, encoded.tell()], "UINT8")
-        tensor.set_data_from_numpy(np.frombuffer(encoded.getvalue(), np.uint8)[None])
-        wanted = [grpc.InferRequestedOutput(name) for name in answers]
-        start = time.perf_counter()
-        result = client.infer(ensemble, [tensor], outputs=wanted, client_timeout=ANSWER_S)
-        times.append(time.perf_counter() - start)
-        for name, rows in answers.items():
-            rows.append(result.as_numpy(name)[0])
-    return answers, times
+    client: grpc.InferenceServerClient, ensemble: str, encoded: bytes, outputs: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    tensor = grpc.InferInput(ENCODED_IMAGE, [1, len(encoded)], "UINT8")
+    tensor.set_data_from_numpy(np.frombuffer(encoded, np.uint8)[None])
+    wanted = [grpc.InferRequestedOutput(name) for name in outputs]
+    result = client.infer(ensemble, [tensor], outputs=wanted, client_timeout=ANSWER_S)
+    return {name: result.as_numpy(name)[0] for name in outputs}
 
 
 def _wait(client: grpc.InferenceServerClient, ensemble: str, process: subprocess.Popen[bytes], log: Path) -> None:

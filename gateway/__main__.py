@@ -6,17 +6,16 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from gateway.access.starting import require_credentials_configured
-from gateway.commands import feedback, keys, purge
+from gateway.commands import feedback, keys, purge, releases
 from gateway.commands.settings import settings as print_settings
 from gateway.database import database_url, open_database, upgrade
 from gateway.errors import StartError
 from gateway.logs import configure_logs
-from gateway.serving import serve
 from gateway.settings import Settings, load_settings
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(keys.app, name="keys")
+app.add_typer(releases.app, name="release")
 app.command("purge")(purge.purge)
 app.command("settings")(print_settings)
 app.command("export-feedback")(feedback.export_feedback)
@@ -27,6 +26,8 @@ def serve_by_default(context: typer.Context) -> None:
     """Serve, where no command is named; everything is set by environment variables GATEWAY_... (gateway/settings.py)."""
     if context.invoked_subcommand is not None:
         return
+    from gateway.serving import serve  # the server, which a command such as a rollback must not wait for
+
     settings = load_settings()
     configure_logs(settings.log_level)
     try:
@@ -40,6 +41,8 @@ def serve_by_default(context: typer.Context) -> None:
 
 def _prepare(settings: Settings) -> None:
     """Bring the database up to date once, before any worker; refuse strangers where nobody can be told apart."""
+    from gateway.access.starting import require_credentials_configured
+
     engine = open_database(database_url(settings))
     try:
         upgrade(engine)

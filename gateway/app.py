@@ -25,6 +25,7 @@ from gateway.api import (
     predict,
     records,
     release,
+    routes,
 )
 from gateway.api.documentation import install_description
 from gateway.dashboard.dashboard import Dashboard
@@ -44,8 +45,13 @@ from gateway.problems import install_problem_handlers
 from gateway.records.purging import purge_daily
 from gateway.records.recorder import Recorder
 from gateway.records.records import Records
+from gateway.releases.following import Routes
+from gateway.releases.guarding import Guard
+from gateway.releases.restoring import restore
+from gateway.releases.shadowing import Shadowing
 from gateway.settings import Settings, load_settings
 from gateway.triton.client import Triton
+from gateway.triton.control import Control
 from gateway.triton.readiness import Readiness
 from gateway.triton.releases import Releases
 from gateway.uploads.reading import UploadReader
@@ -71,12 +77,16 @@ def create_app(settings: Settings) -> FastAPI:
         memory = MemoryBudget(settings.decode_memory_bytes)
         recorder = Recorder(settings, engine, memory.for_threads())
         stored = Records(settings, engine, load_secret(settings), recorder)
-        figures = Dashboard(engine) if settings.dashboard else None
+        figures = Dashboard(engine, settings.task) if settings.dashboard else None
         triton = Triton(settings)  # a gRPC channel belongs to the running event loop
-        releases = Releases(triton, settings.poll_interval_s)
+        control = Control(settings)
+        followed = Routes(settings, engine)
+        releases = Releases(triton, settings.poll_interval_s, followed.current)
         readiness = Readiness(settings, triton, releases)
         uploads = UploadReader(settings)
-        answering = Answering(settings, triton, releases, readiness, traces, memory)
+        shadowing = Shadowing(settings, engine, triton, releases, metrics.observe_shadow)
+        guard = Guard(settings, engine, followed)
+        answering = Answering(settings, triton, releases, readiness, traces, memory, shadowing, guard)
         app.state.parts = Parts(
             settings=settings,
             uploads=uploads,
@@ -88,13 +98,20 @@ def create_app(settings: Settings) -> FastAPI:
             traces=traces,
         )
         app.state.access, app.state.recorder, app.state.records, app.state.dashboard = access, recorder, stored, figures
+        app.state.engine = engine
         app.state.releases, app.state.readiness, app.state.uploads = releases, readiness, uploads
         await access.refresh()
+        await followed.refresh()
         with suppress(Problem):  # Triton may start later than the gateway
             await releases.refresh()
         followers = [
             asyncio.create_task(access.follow()),
+            asyncio.create_task(followed.follow(releases.route_changed)),
             asyncio.create_task(releases.follow()),
+            asyncio.create_task(restore(releases, control)),
+            asyncio.create_task(shadowing.work()),
+            asyncio.create_task(shadowing.write()),
+            asyncio.create_task(guard.follow()),
             asyncio.create_task(readiness.follow()),
             asyncio.create_task(metrics.follow(readiness, recorder)),
             asyncio.create_task(purge_daily(engine, settings)),
@@ -106,6 +123,10 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.gather(*followers, return_exceptions=True)
         answering.close()
         await triton.close()
+        await control.close()
+        followed.close()
+        await shadowing.close()
+        guard.close()
         await recorder.close()
         await access.close()
         stored.close()
@@ -126,7 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.metrics, app.state.traces = settings, metrics, traces
     app.state.page = read_page(settings.keep_photos) if settings.page else None
     photos = (predict, batch, diagnoses)
-    facts = (feedback, records, classes, release, health)
+    facts = (feedback, records, classes, release, routes, health)
     for part in (*photos, *facts, docs, page_token, page, dashboard):
         app.include_router(part.router)
     app.add_middleware(RequestContext, metrics=metrics, traces=traces, log_addresses=settings.log_addresses)

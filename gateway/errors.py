@@ -12,10 +12,14 @@
     ├── UnknownFeedback      404  no such feedback, or it has no photo
     ├── MethodNotAllowed     405  the route exists, the method does not
     ├── ReceiveTimeout       408  the upload did not arrive in time
+    ├── UnknownRelease       404  no such release, or no route for this task
     ├── FeedbackConflict     409  reviewed already, or changed since it was read
+    ├── RouteConflict        409  somebody else changes the route, or has changed it since it was read
     ├── UploadTooLarge       413  more bytes than the release accepts
     ├── UnsupportedFormat    415  not one of the accepted image formats
     ├── InvalidRequest       422  a parameter of the request is not valid
+    ├── InvalidRoute         422  a route that makes no sense, such as a rollback to nothing
+    ├── ReleaseRefused       422  the release does not load or does not answer as it should; nothing was changed
     ├── UnknownClass         422  not a class of the release that answered
     ├── PhotoMismatch        422  not the photo that the prediction was made from
     ├── TooManyPhotos        422  more photos than one request may hold
@@ -196,12 +200,28 @@ class ReceiveTimeout(Problem):
     title = "Upload took too long"
 
 
+class UnknownRelease(Problem):
+    """No such release in the repository, or no route for this task."""
+
+    status = 404
+    type = "/problems/unknown-release"
+    title = "Unknown release"
+
+
 class FeedbackConflict(Problem):
     """An expert has reviewed it already, or it was changed since it was read."""
 
     status = 409
     type = "/problems/feedback-conflict"
     title = "Feedback has changed"
+
+
+class RouteConflict(Problem):
+    """Somebody else is changing the route, or has changed it since it was read."""
+
+    status = 409
+    type = "/problems/route-conflict"
+    title = "Route has changed"
 
 
 class UploadTooLarge(Problem):
@@ -226,6 +246,22 @@ class InvalidRequest(Problem):
     status = 422
     type = "/problems/invalid-request"
     title = "Invalid request"
+
+
+class InvalidRoute(Problem):
+    """A route that makes no sense: a release as its own candidate, a rollback to nothing."""
+
+    status = 422
+    type = "/problems/invalid-route"
+    title = "Impossible route"
+
+
+class ReleaseRefused(Problem):
+    """The release does not load, or does not answer as it should; the route is as before."""
+
+    status = 422
+    type = "/problems/release-refused"
+    title = "Release refused"
 
 
 class UnknownClass(Problem):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -24,6 +24,12 @@ def _rate(value: str) -> str:
     return value
 
 
+def _folder(value: Path | None) -> Path | None:
+    if value is not None and not value.is_dir():
+        raise ValueError(f"{value} is no folder on this machine; name the model repository's, or leave it unset")
+    return value
+
+
 CommaSeparated = (NoDecode, BeforeValidator(_split))
 Rate = Annotated[str, AfterValidator(_rate)]
 
@@ -36,12 +42,61 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port to listen on.")
     triton_url: str = Field(default="127.0.0.1:8001", description="Triton's gRPC address, host:port.")
+    triton_control_header: SecretStr = Field(
+        default=SecretStr(""),
+        description="name:secret of Triton's restricted API (--grpc-restricted-protocol=model-repository:name=secret), sent "
+        "only where models are loaded, unloaded or listed.",
+    )
+    model_repository: Annotated[Path | None, BeforeValidator(lambda path: path or None), AfterValidator(_folder)] = (
+        Field(
+            default=None,
+            description="Triton's model repository as this machine sees it: for moving a refused release out of the way, and "
+            "for prune.",
+        )
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is written."
     )
 
     poll_interval_s: float = Field(
         default=1.0, gt=0, description="Seconds between two looks at Triton's repository index."
+    )
+    task: str = Field(
+        default="",
+        max_length=80,
+        description="Task whose route is followed, where gateways of several tasks share a database; empty: the route that "
+        "was changed last.",
+    )
+    route_interval_s: float = Field(
+        default=0.5,
+        gt=0,
+        le=1.5,
+        description="Seconds between two looks at the route; all have followed it within 2 s.",
+    )
+    load_timeout_s: float = Field(
+        default=600.0, gt=0, description="Seconds that Triton may take to load and warm up a release."
+    )
+    shadow_duty: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Share of the time in which a shadow release may compute, in each process; other photos it does not see.",
+    )
+    guard_error_percent: float = Field(
+        default=0.0,
+        ge=0,
+        lt=100,
+        description="Failed photos in percent above which a new release is taken back by itself; 0: never.",
+    )
+    guard_refusal_percent: float = Field(
+        default=0.0, ge=0, lt=100, description="The same for photos that it rejects; 0: never."
+    )
+    guard_photos: int = Field(default=50, ge=1, description="Photos that a release must have seen to be judged.")
+    guard_window_s: float = Field(default=300.0, gt=0, description="Seconds that are looked back.")
+    guard_watch_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Seconds after a change in which the stable release is watched; a candidate always.",
     )
     probe_interval_s: float = Field(
         default=10.0, gt=0, description="Seconds without an answer before one is probed; each probe costs an inference."
@@ -215,6 +270,14 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], *CommaSeparated] = Field(
         default=(), description="Origins whose pages may call the API, comma-separated, such as https://example.org."
     )
+
+    @field_validator("triton_control_header")
+    @classmethod
+    def _names_a_header(cls, value: SecretStr) -> SecretStr:
+        name, colon, secret = value.get_secret_value().partition(":")
+        if value.get_secret_value() and not (name and colon and secret):
+            raise ValueError("write it as name:secret")
+        return value
 
     @model_validator(mode="after")
     def _deadlines_nest(self) -> Self:

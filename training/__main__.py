@@ -1,4 +1,4 @@
-"""Command line: `python -m training fit|evaluate`. Exit status 0, or 2 with one line that says what to mend."""
+"""Command line: `python -m training fit|evaluate|merge`. Exit status 0, or 2 with one line that says what to mend."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from training.errors import TrainingError
 
 USAGE = """usage: python -m training fit --preset NAME --data DIR --out DIR [--group.field VALUE ...]
        python -m training evaluate --model DIR [--model DIR ...] --data DIR [--json true]
+       python -m training merge --data DIR --data DIR [--data DIR ...] --out DIR [--task NAME]
 
 `fit --help` lists every field with its unit and default.
 """
@@ -59,6 +60,16 @@ class Evaluate(_Command):
     json_output: bool = Field(False, alias="json", description="print JSON instead of a table")
 
 
+class Merge(_Command):
+    """Write several data folders as one; the label of a photo that lies in several is that of the last."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m training merge")
+
+    data: list[Path] = Field(min_length=2, description="folder with train.csv and train_images/; repeat it")
+    out: Path = Field(description="folder to write; must not exist, or be empty")
+    task: str = Field("cassava", description="task name in training/tasks, or the path of a task JSON file")
+
+
 def run_fit(arguments: list[str]) -> None:
     """Parse, train, print the figures."""
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -95,10 +106,21 @@ def run_evaluate(arguments: list[str]) -> None:
                 )
 
 
+def run_merge(arguments: list[str]) -> None:
+    """Parse, merge, print how many photos came from where."""
+    command = CliApp.run(Merge, cli_args=arguments)
+
+    from training.merging import merge
+    from training.tasks import load_task
+
+    for folder, count in merge(command.data, load_task(command.task), command.out).items():
+        sys.stdout.write(f"{count} photos from {folder}\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    commands = {"fit": run_fit, "evaluate": run_evaluate}
+    commands = {"fit": run_fit, "evaluate": run_evaluate, "merge": run_merge}
     if not arguments or arguments[0] not in commands:
         asked = bool(arguments) and arguments[0] in {"-h", "--help"}
         (sys.stdout if asked else sys.stderr).write(USAGE)

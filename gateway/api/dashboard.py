@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from gateway import dashboard as dashboard_room
 from gateway.access.admission import require
 from gateway.access.caller import Caller, Scope
-from gateway.api.dashboard_example import SUMMARY
+from gateway.api.dashboard_example import COMPARISON, SUMMARY
 from gateway.api.documentation import answer, problems
 from gateway.dashboard.dashboard import Dashboard
 from gateway.dashboard.names import ChartName, ChartSize, ThemeName
@@ -18,6 +18,7 @@ from gateway.dashboard.periods import Hours
 from gateway.dashboard.summary import Summary
 from gateway.errors import InvalidRequest, NotFound, NotReady, RecordsUnavailable
 from gateway.languages import ENGLISH
+from gateway.releases.comparison import Comparison
 from gateway.static_files import StaticFile, file_response, read_files
 
 _FOLDER = FilePath(dashboard_room.__file__).parent / "static"
@@ -87,6 +88,23 @@ async def summary(
     """Volume, decisions, classes, confidence, latency, releases and feedback; needs the scope `review`."""
     response.headers.update(_PRIVATE)
     return await dashboard.summary(hours, names)
+
+
+@router.get(
+    "/v1/dashboard/comparison",
+    summary="A new release beside the stable one",
+    tags=["dashboard"],
+    responses={**answer(Comparison, "The figures; null where no route was written.", COMPARISON), **_PROBLEMS},
+)
+async def comparison(
+    dashboard: DashboardDep,
+    response: Response,
+    reviewer: ReviewerDep,  # noqa: ARG001
+    hours: HoursQuery = Hours.DAY,
+) -> Comparison | None:
+    """The candidate, else the previous release, and the shadow beside the stable one; needs the scope `review`."""
+    response.headers.update(_PRIVATE)
+    return await dashboard.comparison(hours)
 
 
 @router.get(

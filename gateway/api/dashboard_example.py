@@ -60,3 +60,42 @@ SUMMARY: dict[str, Any] = {
     "pending_reviews": 3,
     "refusals": {"undecodable-image": 2, "rate-limited": 7},
 }
+_SIDE = {
+    "release": 3,
+    "answers": 50,
+    "decisions": _DECISIONS,
+    "classes": {"cmd": _share(30, 50, 0.4618, 0.7239), "healthy": _share(20, 50, 0.2761, 0.5382)},
+    "latency": _PERCENTILES,
+    "feedback": {"correct": 9, "wrong": 1, "unsure": 0},
+    "right": _RIGHT,
+}
+_SHARE_DIFFERENCE = {"value": 0.0, "low": -0.16, "high": 0.16}
+_TIME_DIFFERENCE = {"value": -4.7, "low": -19.6, "high": 2.9}
+COMPARISON: dict[str, Any] = {
+    "generated_at": "2026-11-21T12:00:00Z",
+    "hours": 24,
+    "task": "cassava",
+    "stable": _SIDE,
+    "other": {**_SIDE, "release": 4},
+    "role": "candidate",
+    "differences": {
+        **dict.fromkeys(("accepted", "uncertain", "rejected", "right"), _SHARE_DIFFERENCE),
+        **dict.fromkeys(("p50_ms", "p95_ms"), _TIME_DIFFERENCE),
+    },
+    "class_differences": {"cmd": _SHARE_DIFFERENCE, "healthy": _SHARE_DIFFERENCE},
+    "shadow": {
+        "release": 5,
+        "answered": 50,
+        "failed": 0,
+        "dropped": 12,
+        "disagreed": _share(2, 50, 0.011, 0.1346),
+        "classes": [
+            {"class_key": "cmd", "disagreed": _share(2, 30, 0.0185, 0.2132), "instead": {"healthy": 2}},
+            {"class_key": "healthy", "disagreed": _share(0, 20, 0.0, 0.1611), "instead": {}},
+        ],
+        "decisions": _DECISIONS,
+        "shadow_decisions": _DECISIONS,
+        "infer_ms": 88.0,
+        "shadow_infer_ms": 85.2,
+    },
+}

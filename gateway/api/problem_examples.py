@@ -27,12 +27,16 @@ _EXAMPLES: tuple[Problem, ...] = (
     errors.UnknownFeedback("There is no such feedback."),
     errors.MethodNotAllowed("GET is not possible here; use POST.", "POST"),
     errors.ReceiveTimeout("Nothing of the upload has come for 10 seconds. Try again."),
+    errors.UnknownRelease("There is no release 9 in the model repository; GET /v1/routes lists those that are there."),
     errors.FeedbackConflict("An expert has reviewed this feedback already, so it stays as it is."),
+    errors.RouteConflict("The route was changed meanwhile. Look at it again, then repeat the change."),
     errors.UploadTooLarge(
         "An upload may have at most 20971520 bytes. Send a smaller or more strongly compressed image."
     ),
     errors.UnsupportedFormat("This is a GIF. Send JPEG, PNG, WebP, BMP, TIFF, HEIC or AVIF."),
     errors.InvalidRequest("Correct these parameters: query.explain: Input should be a valid boolean."),
+    errors.InvalidRoute("There is no previous release to go back to; promote the one that you want by its number."),
+    errors.ReleaseRefused("Release 9 answers probe photo 1 differently by 0.31, more than 0.02. Nothing was changed."),
     errors.UnknownClass("There is no class 'rust'; GET /v1/classes lists them."),
     errors.PhotoMismatch("This is not the file that the prediction was made from. Send the same file again."),
     errors.TooManyPhotos("The form holds 17 photos. Send at most 16 at once."),

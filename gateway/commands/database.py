@@ -17,7 +17,10 @@ from gateway.settings import Settings
 @contextmanager
 def command_database(settings: Settings) -> Iterator[Engine]:
     """The database with this version's schema; what goes wrong in the block ends the command with status 1."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the answer
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # stdout is for the answer
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+    )
     try:
         engine = open_database(database_url(settings))
         try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from gateway.dashboard.figures import read_summary
 from gateway.dashboard.names import ChartName, ChartSize, ThemeName
@@ -16,6 +16,9 @@ from gateway.dashboard.refusals import count_refusals
 from gateway.dashboard.summary import Summary
 from gateway.errors import Overloaded
 from gateway.records.store import Store
+from gateway.releases.comparing import compare
+from gateway.releases.comparison import Comparison
+from gateway.releases.routes import read_route
 
 _KEPT_S = 10.0
 _MOST_CHARTS_WAITING = 64
@@ -32,11 +35,14 @@ class _Kept:
 class Dashboard:
     """Figures and charts of one gateway; shared by all requests of the process."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, task: str = "") -> None:
+        self._task = task
         self._store = Store(engine)
         self._drawing = ThreadPoolExecutor(1, thread_name_prefix="charts")  # matplotlib is not made for more
         self._waiting = 0
         self._summaries: dict[Hours, _Kept] = {}
+        self._comparisons: dict[Hours, tuple[Comparison | None, float]] = {}
+        self._comparing = {hours: asyncio.Lock() for hours in Hours}
         self._asking = {hours: asyncio.Lock() for hours in Hours}
         self._charts: dict[tuple[datetime, ChartName, Hours, ThemeName, ChartSize], bytes] = {}
 
@@ -59,6 +65,19 @@ class Dashboard:
                 summary = summary.model_copy(update={"refusals": await asyncio.to_thread(count_refusals)})
                 kept = self._summaries[hours] = _Kept(summary, class_names, time.monotonic() + _KEPT_S)
             return kept.summary
+
+    async def comparison(self, hours: Hours) -> Comparison | None:
+        """The route's releases beside each other, as old at most; None where there is no route.
+
+        Raises:
+            RecordsUnavailable
+        """
+        async with self._comparing[hours]:
+            found, until = self._comparisons.get(hours, (None, 0.0))
+            if until < time.monotonic():
+                found = await self._store.read(_compare, self._task, hours)
+                self._comparisons[hours] = found, time.monotonic() + _KEPT_S
+            return found
 
     async def chart(
         self, name: ChartName, hours: Hours, theme: ThemeName, size: ChartSize, class_names: Mapping[str, str]
@@ -86,6 +105,11 @@ class Dashboard:
             self._charts[key] = drawn
             return drawn
         return self._charts[key]
+
+
+def _compare(connection: Connection, task: str, hours: Hours) -> Comparison | None:
+    route = read_route(connection, task)
+    return None if route is None else compare(connection, route, hours)
 
 
 def _draw(name: ChartName, summary: Summary, theme: ThemeName, size: ChartSize) -> bytes:

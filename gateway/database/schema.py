@@ -5,6 +5,10 @@
     predictions ──< feedback        what was answered, and whether it was right
     deletions                       of the last days, for what was on its way meanwhile
     api_keys                        who may ask; only hashes of the secrets
+    routes                          which releases answer, one row for each task
+    route_changes                   what the rows were, and who changed them
+    route_locks                     who is changing them now
+    shadow_counts                   what shadows said beside what was answered
     installation                    which database this is
 
 Times are UTC: stored without a zone, so that no session's time zone changes a query, and aware in Python.
@@ -154,4 +158,59 @@ api_keys = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
+)
+
+
+def _route_columns(*, key: bool) -> tuple[Column[Any], ...]:
+    """A state of a task's route; the table of changes has many of one task."""
+    return (
+        Column("task", String(80), primary_key=key, nullable=False),
+        Column("stable", Integer, nullable=False, doc="release number, like all of them"),
+        Column("candidate", Integer),
+        Column("candidate_share", Float, nullable=False, doc="percent of callers"),
+        Column("shadow", Integer),
+        Column("previous", Integer),
+        Column("version", Integer, nullable=False, doc="counts changes; who changes must know the last one"),
+        Column("changed_at", UtcDateTime, nullable=False),
+        Column(
+            "changed_by", Unicode(160), nullable=False, doc="kind and subject of the credential, or the shell's user"
+        ),
+    )
+
+
+routes = Table("routes", metadata, *_route_columns(key=True))
+
+route_changes = Table(
+    "route_changes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("action", String(16), nullable=False),
+    Column("reason", Unicode(300), nullable=False),
+    *_route_columns(key=False),
+)
+Index("ix_route_changes_changed_at", route_changes.c.changed_at)
+
+route_locks = Table(
+    "route_locks",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("changed_by", Unicode(160), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, doc="a killed holder blocks no longer than this"),
+)
+
+shadow_counts = Table(
+    "shadow_counts",
+    metadata,
+    Column("created_hour", Integer, primary_key=True, autoincrement=False, doc="hours since 1970 in UTC"),
+    Column("stable", Integer, primary_key=True, autoincrement=False),
+    Column("shadow", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", String(8), primary_key=True, doc="answered, failed or dropped"),
+    *(
+        Column(name, String(length), primary_key=True, doc="empty unless answered")
+        for name, length in (("class_key", 80), ("decision", 16), ("shadow_class_key", 80), ("shadow_decision", 16))
+    ),
+    Column("times", Integer, nullable=False),
+    Column("infer_ms", Float, nullable=False, doc="of all together"),
+    Column("shadow_infer_ms", Float, nullable=False),
 )

@@ -111,6 +111,12 @@ class Metrics:
             "Photos that were to be kept and are not: too large, not readable, or no room.",
             registry=registry,
         )
+        self._shadows = Counter(
+            "gateway_shadow_photos",
+            "Photos that a shadow release was offered: answered, failed, or dropped while it was busy.",
+            ["outcome", "release"],
+            registry=registry,
+        )
         self._ready = Gauge(
             "gateway_triton_ready",
             "1 where Triton has answered every process of the gateway lately, else 0.",
@@ -150,6 +156,10 @@ class Metrics:
         for stage in STAGES:
             if stage in entry.timings_ms:
                 self._stages.labels(stage).observe(entry.timings_ms[stage] / _MILLISECONDS)
+
+    def observe_shadow(self, outcome: str, release: int) -> None:
+        """Note what became of a photo that the shadow `release` was offered."""
+        self._shadows.labels(outcome, str(release)).inc()
 
     async def follow(self, readiness: ReadinessFigures, recorder: RecorderFigures | None = None) -> None:
         """Read the state of the parts every second until cancelled, and once more then."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.errors import (
     DeadlineExceeded,
+    InferenceFailed,
     MalformedUpload,
     ReleaseGone,
     TritonUnavailable,
@@ -24,6 +25,10 @@ from gateway.languages import choose_language
 from gateway.observe.traces import Traces
 from gateway.predictions.outcome import Outcome
 from gateway.predictions.question import Question
+from gateway.predictions.replies import decide_on
+from gateway.releases.guarding import Guard
+from gateway.releases.routing import routing_key
+from gateway.releases.shadowing import Shadowing
 from gateway.settings import Settings
 from gateway.triton.client import Triton
 from gateway.triton.readiness import Readiness
@@ -43,7 +48,11 @@ class Answering:
         readiness: Readiness,
         traces: Traces,
         memory: MemoryBudget,
+        shadowing: Shadowing,
+        guard: Guard,
     ) -> None:
+        self._shadowing = shadowing
+        self._guard = guard
         self._releases = releases
         self._triton = triton
         self._readiness = readiness
@@ -58,13 +67,13 @@ class Answering:
         self._checker.close()
         self._threads.shutdown(cancel_futures=True)
 
-    def choose(self) -> Release:
-        """The release that a new request asks.
+    def choose(self, question: Question) -> Release:
+        """The release that a new request asks; the same for a caller while the route stays.
 
         Raises:
             NotReady: there is none, or it does not answer.
         """
-        return self._readiness.open_release()
+        return self._readiness.open_release(routing_key(question.caller, question.request_id))
 
     async def answer(
         self, upload: Upload, release: Release, question: Question, pinned: bool = False, turn_s: float = 0.0
@@ -92,6 +101,7 @@ class Answering:
             with self._traces.stage("infer"):
                 release, answer = await self._ask(release, image.encoded, question, pinned)
             inferred = time.perf_counter()
+            self._shadowing.offer(release, answer, image.encoded, inferred - checked)
             quality, sha256 = await looking
         finally:
             looking.cancel()
@@ -136,6 +146,7 @@ class Answering:
                 raise
             successor = await self.successor(release)
             release, answer = successor, await self._infer(successor, image, question)
+        self._guard.note(release.number, refused=decide_on(release, answer)[0] == "rejected")
         self._readiness.answered(release)
         return release, answer
 
@@ -161,12 +172,17 @@ class Answering:
         except UndecodableImage:
             async with self._one_suspect:
                 return await self._triton.infer(*arguments)
+        except InferenceFailed:
+            self._guard.note(release.number, failed=True)
+            raise
         except (DeadlineExceeded, TritonUnavailable) as problem:
             self._readiness.doubt()
-            if isinstance(problem, DeadlineExceeded) and self._readiness.is_silent():
-                raise TritonUnavailable(
-                    "The inference server does not answer. Try again in a few seconds."
-                ) from problem
+            if isinstance(problem, DeadlineExceeded):
+                if self._readiness.is_silent():
+                    raise TritonUnavailable(
+                        "The inference server does not answer. Try again in a few seconds."
+                    ) from problem
+                self._guard.note(release.number, failed=True)
             raise
 
 

@@ -47,7 +47,7 @@ async def predict_batch(parts: Parts, request: Request, question: Question) -> t
     Raises:
         Problem: the request as a whole cannot be answered, or the service has failed every photo of it.
     """
-    async with received_group(parts, request, MOST_PHOTOS) as group:
+    async with received_group(parts, request, question, MOST_PHOTOS) as group:
 
         async def one(upload: Upload, turn_s: float) -> tuple[Outcome, dict[str, Any], str]:
             outcome = await parts.answering.answer(upload, group.release, question, turn_s=turn_s)

@@ -34,7 +34,7 @@ async def diagnose(parts: Parts, request: Request, question: Question) -> tuple[
         NoUsablePhoto: each photo has a problem of its own.
         Problem: the request as a whole cannot be answered, or the service has failed where no photo was answered.
     """
-    async with received_group(parts, request, MOST_PHOTOS) as group:
+    async with received_group(parts, request, question, MOST_PHOTOS) as group:
         try:
             async with cancelled_on_disconnect(request.receive), asyncio.timeout_at(group.deadline.whole):
                 release, results = await _answer_by_one_release(parts, group, question)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from gateway.errors import DeadlineExceeded, Problem
 from gateway.predictions.parts import Parts
+from gateway.predictions.question import Question
 from gateway.problems import problem_body
 from gateway.settings import Settings
 from gateway.triton.release import Release
@@ -61,7 +62,7 @@ class Group:
 
 
 @asynccontextmanager
-async def received_group(parts: Parts, request: Request, most_photos: int) -> AsyncIterator[Group]:
+async def received_group(parts: Parts, request: Request, question: Question, most_photos: int) -> AsyncIterator[Group]:
     """Receive a form of photos and hold what they need until the block ends.
 
     Its first photo counts before anything is read, and whoever sends slowly takes no slot from others.
@@ -72,7 +73,7 @@ async def received_group(parts: Parts, request: Request, most_photos: int) -> As
     started = time.perf_counter()
     parts.slots.require_group()
     with parts.uploads.lease(request.state.caller.identity) as lease:
-        release = parts.answering.choose()
+        release = parts.answering.choose(question)
         await parts.charge(request, 1, 0)
         uploads = await parts.uploads.read_several(request, most_photos, lease)
         with parts.slots.group():

@@ -95,6 +95,16 @@ def decide(
     return ("accepted" if len(plausible) == 1 else "uncertain"), plausible
 
 
+def decide_on(release: Release, answer: Answer) -> tuple[Decision, list[int]]:
+    """The same by the thresholds of the release that answered."""
+    return decide(
+        answer.ensemble.tolist(),
+        release.thresholds.prediction_set_probability,
+        answer.outlier_score,
+        release.outlier.threshold if release.outlier else None,
+    )
+
+
 def word_prediction(release: Release, answer: Answer, language: str, quality: Sequence[str] = ()) -> dict[str, Any]:
     """All keys of a `Prediction`, in the contract's order.
 
@@ -103,12 +113,7 @@ def word_prediction(release: Release, answer: Answer, language: str, quality: Se
     names = release.names[language]
     exact = answer.ensemble.tolist()
     best = int(np.argmax(answer.ensemble))
-    decision, plausible = decide(
-        exact,
-        release.thresholds.prediction_set_probability,
-        answer.outlier_score,
-        release.outlier.threshold if release.outlier else None,
-    )
+    decision, plausible = decide_on(release, answer)
     advice, source = (None, None) if decision == "rejected" else advice_on(release.classes[best], language)
     return {
         "predicted_class_id": best,

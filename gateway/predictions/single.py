@@ -26,7 +26,7 @@ async def predict(parts: Parts, request: Request, question: Question) -> tuple[d
     started = time.perf_counter()
     parts.slots.require_one()
     with parts.uploads.lease(request.state.caller.identity) as lease:
-        release = parts.answering.choose()
+        release = parts.answering.choose(question)
         await parts.charge(request, 1, 0)
         upload = await parts.uploads.read_one(request, release.limits, lease)
         receive_s = time.perf_counter() - started

@@ -8,6 +8,7 @@ import structlog
 import tritonclient.grpc.aio as grpc_aio
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from gateway.errors import (
@@ -20,6 +21,7 @@ from gateway.errors import (
     UndecodableImage,
 )
 from gateway.settings import Settings
+from gateway.triton.control import control_headers
 from gateway.triton.release import INPUT_NAME, OUTPUT_NAME, Answer, Release
 
 log = structlog.get_logger()
@@ -47,6 +49,7 @@ class Triton:
 
     def __init__(self, settings: Settings) -> None:
         self._client = grpc_aio.InferenceServerClient(settings.triton_url, channel_args=_CHANNEL_ARGUMENTS)
+        self._control_headers = control_headers(settings)
         self._queue_budget_us = round(settings.queue_timeout_s * _MICROSECONDS)
         self._infer_timeout_s = settings.infer_timeout_s
 
@@ -61,7 +64,9 @@ class Triton:
             TritonUnavailable and the other problems of `as_problem`
         """
         try:
-            index = await self._client.get_model_repository_index(client_timeout=_CONTROL_TIMEOUT_S)
+            index = await self._client.get_model_repository_index(
+                headers=self._control_headers, client_timeout=_CONTROL_TIMEOUT_S
+            )
         except InferenceServerException as error:
             raise as_problem(error) from error
         return sorted({model.name for model in index.models if model.state == "READY"})
@@ -72,11 +77,19 @@ class Triton:
         Raises:
             TritonUnavailable and the other problems of `as_problem`
         """
+        return {name: value.string_value for name, value in (await self.model_config(model)).parameters.items()}
+
+    async def model_config(self, model: str) -> ModelConfig:
+        """The configuration that a model was loaded with.
+
+        Raises:
+            TritonUnavailable and the other problems of `as_problem`
+        """
         try:
             reply = await self._client.get_model_config(model, client_timeout=_CONTROL_TIMEOUT_S)
         except InferenceServerException as error:
             raise as_problem(error) from error
-        return {name: value.string_value for name, value in reply.config.parameters.items()}
+        return reply.config
 
     async def infer(
         self,

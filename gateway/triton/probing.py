@@ -17,11 +17,12 @@ async def probe(triton: Triton, release: Release) -> None:
     Raises:
         Problem: it did not.
     """
-    await triton.infer(release, _image(), "readiness-probe")
+    await triton.infer(release, probe_image(), "readiness-probe")
 
 
 @functools.cache
-def _image() -> bytes:
+def probe_image() -> bytes:
+    """A grey ramp as JPEG."""
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((_SIDE, _SIDE)).convert("RGB").save(buffer, "JPEG")
     return buffer.getvalue()

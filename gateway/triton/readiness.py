@@ -47,13 +47,16 @@ class Readiness:
         """Whether nobody has got an answer while a photo waited for its own: then it is not that photo which is slow."""
         return time.monotonic() - self._answered_at() > self._patience_s
 
-    def open_release(self) -> Release:
-        """The release to send photos to: nothing speaks against it since its last answer, or since the start.
+    def open_release(self, key: str) -> Release:
+        """The release to send photos of a caller to: nothing speaks against Triton since its last answer, or the start.
+
+        Args:
+            key: of the caller, by `routing_key`.
 
         Raises:
             NotReady: photos would only wait for their deadline; a probe will tell when they need not any more.
         """
-        release = self._releases.chosen()
+        release = self._releases.chosen_for(key)
         if self._contradicted():
             raise NotReady("The inference server does not answer. Try again in a few seconds.")
         return release

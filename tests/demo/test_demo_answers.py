@@ -1,5 +1,6 @@
 """Real photos through HTTP, the gateway, Triton and DALI, against the trained members in PyTorch."""
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import timm
 import torch
+from google.protobuf import text_format
 from numpy.typing import NDArray
 from pictures import DATA, encoded, needs, textured
 from PIL import Image, ImageOps
 from processes import ROOT
 from timm.data import create_transform, resolve_model_data_config
+from tritonclient.grpc import model_config_pb2 as pb
 
 MEMBERS = sorted((ROOT / "demo" / "members").iterdir())
 TOLERANCE = 0.01
@@ -55,6 +58,14 @@ def test_every_unseen_photo_gets_the_trained_members_answer(http: httpx2.Client)
     clear = top[:, -1] - top[:, -2] >= TOLERANCE
     assert (classes == expected.argmax(axis=1))[clear].all()
     assert set(classes) == set(range(expected.shape[1]))
+
+
+def test_the_release_answers_its_probes_as_it_promises(http: httpx2.Client) -> None:
+    text = (REPOSITORY / "leaf_ensemble_1" / "config.pbtxt").read_text(encoding="utf-8")
+    promised = json.loads(text_format.Parse(text, pb.ModelConfig()).parameters["probes"].string_value)
+    (photo,) = promised["photos"]
+    served = list(send(http, base64.b64decode(photo["jpeg"]))["probabilities"].values())
+    assert np.abs(np.subtract(served, photo["probabilities"])).max() < promised["tolerance"] / 2
 
 
 @needs("phone_photos")

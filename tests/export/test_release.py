@@ -23,6 +23,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from export.__main__ import main
 from export.averaging import Source, averaging_model
+from export.release import next_number
 from export.thresholds import prediction_set_probability
 
 
@@ -348,3 +349,10 @@ def test_networks_say_nothing_of_the_machine_that_wrote_them(repository: Path) -
         content = file.read_bytes()
         assert b"stack_trace" not in content
         assert str(ROOT).encode() not in content
+
+
+def test_a_number_that_was_refused_or_pruned_never_comes_back(tmp_path: Path) -> None:
+    assert next_number(tmp_path) == 1
+    (tmp_path / "leaf_ensemble_2").mkdir()
+    (tmp_path / ".retired" / "4").mkdir(parents=True)
+    assert next_number(tmp_path) == 5

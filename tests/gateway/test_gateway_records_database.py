@@ -61,7 +61,7 @@ def test_several_workers_upgrade_at_once(database: str) -> None:
     assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
     engine = open_database(database)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0002"]
     engine.dispose()
 
 

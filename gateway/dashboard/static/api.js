@@ -39,6 +39,10 @@ export async function readSummary(hours, signal) {
   return (await ask(`v1/dashboard/summary?${query({ hours })}`, { signal })).json();
 }
 
+export async function readComparison(hours, signal) {
+  return (await ask(`v1/dashboard/comparison?${query({ hours })}`, { signal })).json();
+}
+
 export async function readChart(name, values, signal) {
   return (await ask(`v1/dashboard/charts/${name}.svg?${query(values)}`, { signal })).blob();
 }

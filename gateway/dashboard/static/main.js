@@ -1,7 +1,8 @@
 // The dashboard: asks for a key where one is needed, then shows the figures and keeps them fresh.
 
-import { forgetKey, keyOfTab, Problem, readSummary, rememberKey } from "./api.js";
+import { forgetKey, keyOfTab, Problem, readComparison, readSummary, rememberKey } from "./api.js";
 import { drawCharts, fillCharts } from "./charts.js";
+import { fillComparison } from "./comparison.js";
 import { byId } from "./dom.js";
 import * as say from "./format.js";
 import { fillRefusals, fillReleases, fillTiles } from "./overview.js";
@@ -46,7 +47,8 @@ async function load({ reviews = false } = {}) {
   const { signal } = current;
   byId("figures").setAttribute("aria-busy", "true");
   try {
-    summary = await readSummary(hours(), signal);
+    let comparison;
+    [summary, comparison] = await Promise.all([readSummary(hours(), signal), readComparison(hours(), signal)]);
     signal.throwIfAborted();
     showMessage("");
     byId("entry").hidden = true;
@@ -55,6 +57,7 @@ async function load({ reviews = false } = {}) {
     byId("figures").hidden = false;
     fillTiles(summary);
     fillCharts(summary);
+    fillComparison(comparison, summary.classes);
     fillReleases(summary);
     fillRefusals(summary);
     byId("stamp").textContent = `As of ${say.minute(summary.generated_at)} UTC. All times are UTC.`;

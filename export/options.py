@@ -1,0 +1,39 @@
+"""How a release is made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from export.refusal import RefusalOptions
+
+CPU_PRECISIONS = ("float32", "bfloat16", "int8")
+
+
+@dataclass(frozen=True)
+class ReleaseOptions:
+    """How a release is made."""
+
+    cpu_precision: str = "float32"
+    """What members compute in on a machine without a GPU: `float32`, `bfloat16` or `int8`."""
+    cpu_precision_of: Mapping[str, str] = field(default_factory=dict)
+    """The same for single members, by name."""
+    float16_weights: bool = False
+    """Store ONNX weights as float16: half the file, the same arithmetic."""
+    coverage: float = 0.9
+    """Share of prediction sets that shall hold the true class."""
+    weigh: str = "equal"
+    """Weights of the mean: `equal`, or `fitted` on validation photos."""
+    refusal: RefusalOptions = field(default_factory=RefusalOptions)
+    """What the outlier score is fitted and measured on."""
+    gates: Mapping[str, float | None] = field(default_factory=dict)
+    """Bounds by gate that differ from the defaults; None switches a gate off."""
+    half_precision: bool = False
+    """Write `model_float16.onnx` beside each member's `model.onnx`, for TensorRT plans."""
+    follows: int | None = None
+    """Release of the same repository that this one must not be clearly worse than, by macro-F1 on test photos."""
+    probe_photos: Sequence[Image.Image] = ()
+    """Photos that travel with the release, at most three; empty: the first on which the conversion is checked."""
+    triton_python: Path | None = None
+    """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""

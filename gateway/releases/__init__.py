@@ -1,0 +1,1 @@
+"""Which release answers whom, and how that changes: routes, switching, shadow, comparison, pruning, guard."""
