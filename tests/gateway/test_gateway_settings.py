@@ -21,7 +21,14 @@ def test_environment_wins_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     "values",
-    [{"infer_timeout_s": 9}, {"queue_timeout_s": 4.5}, {"probe_max_age_s": 1}, {"port": 70000}, {"log_level": "loud"}],
+    [
+        {"infer_timeout_s": 9},
+        {"queue_timeout_s": 4.5},
+        {"probe_max_age_s": 1},
+        {"port": 70000},
+        {"log_level": "loud"},
+        {"model_repository": "nowhere"},
+    ],
 )
 def test_contradictory_settings_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
