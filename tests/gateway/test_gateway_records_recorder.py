@@ -201,13 +201,15 @@ while True:
 def test_killed_without_warning(database: str, engine: Engine, tmp_path: Path) -> None:
     victim = subprocess.Popen(
         [sys.executable, "-c", _VICTIM, database, str(tmp_path)],
-        env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests/gateway", "PATH": "/usr/bin"},
+        env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests:{ROOT}/tests/gateway", "PATH": "/usr/bin"},
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: count(engine) > 600, 20, "predictions come in")
-    victim.send_signal(signal.SIGKILL)
+    try:
+        wait_until(lambda: count(engine) > 600, 20, "predictions come in")
+    finally:
+        victim.send_signal(signal.SIGKILL)
     killed = time.time()
     answered = [line.split() for line in victim.communicate()[0].splitlines() if line.count(" ") == 1]
     with engine.connect() as connection:
