@@ -38,6 +38,10 @@ A_DEFECT_OR_NOT_FOR_PEOPLE = {
     "/problems/invalid-request",
     "/problems/unknown-class",
     "/problems/unknown-feedback",
+    "/problems/unknown-release",
+    "/problems/route-conflict",
+    "/problems/invalid-route",
+    "/problems/release-refused",
     "/problems/client-gone",
 }
 """Problems that this page cannot cause unless it or the service has a fault, and says so."""

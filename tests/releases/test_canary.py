@@ -44,6 +44,7 @@ def share_on(release: int, seen: dict[str, set[int]]) -> float:
     return 100 * sum(releases == {release} for releases in seen.values()) / len(seen)
 
 
+@pytest.mark.long
 def test_a_tenth_of_the_callers_is_answered_by_the_candidate_and_stays_with_it(tmp_path: Path) -> None:
     with (
         staged(tmp_path, NullRelease(1), NullRelease(2), auth="open", secret=SECRET) as stage,

@@ -9,6 +9,8 @@ from null_releases import NullRelease
 from processes import GatewayProcess, wait_until
 from stage import PHOTO, marked, staged
 
+pytestmark = pytest.mark.long
+
 HARD = marked("kind=hard")
 PHOTOS = 30
 
@@ -28,7 +30,7 @@ def stable(gateway: GatewayProcess) -> int:
     ("bad", "limit"),
     [
         ({"spoiled": {"fails_on_hard": True}}, {"guard_error_percent": 20}),
-        pytest.param({"says": {"score_of_hard": 99.0}}, {"guard_refusal_percent": 20}, marks=pytest.mark.long),
+        pytest.param({"says": {"score_of_hard": 99.0}}, {"guard_refusal_percent": 20}),
     ],
     ids=["errors", "refusals"],
 )
@@ -47,7 +49,6 @@ def test_a_bad_release_is_taken_back_by_itself(
         assert "release 2" in changes[0]["reason"]
 
 
-@pytest.mark.long
 def test_without_a_limit_nothing_moves_by_itself(tmp_path: Path) -> None:
     releases = (NullRelease(1), NullRelease(2, spoiled={"fails_on_hard": True}))
     with staged(tmp_path, *releases, auth="open", guard_photos=PHOTOS) as stage, stage.gateway() as gateway:

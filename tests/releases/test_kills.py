@@ -79,7 +79,8 @@ def kill_during_a_promotion(stage: Stage, victim: str, number: int, before: int,
 
 
 @pytest.mark.parametrize("victim", ["gateway", "triton"])
-@pytest.mark.parametrize("kills", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [FEW, MANY])
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_kill_at_any_moment_of_a_promotion(tmp_path: Path, victim: str, kills: int) -> None:
     rng = random.Random(0)
