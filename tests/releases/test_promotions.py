@@ -94,6 +94,7 @@ def test_another_class_count_goes_live_while_slow_photos_end_where_they_began(
         until_answered_by(load, other)
         stage.command("rollback")
         until_answered_by(load, before)
-    load.check({before, other}, at_least=4)
+        wait_until(lambda: len(load.seen) >= 8, 10, "enough answers to judge by")
+    load.check({before, other}, at_least=8)
     late = [one for one in load.seen if one.marks == {before} and moved < one.answered < moved + 2]
     assert all(one.sent < moved + 2 for one in late)
