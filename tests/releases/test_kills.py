@@ -86,22 +86,25 @@ def test_kill_at_any_moment_of_a_promotion(tmp_path: Path, victim: str, kills: i
     rng = random.Random(0)
     with staged(tmp_path, NullRelease(1), auth="open") as stage:
         stage.triton.load = ()  # what it starts with is the newest, as in deployment: even one that was never promoted
-        with stage.gateway() as gateway:
-            NullRelease(2).write(stage.repository)
-            began = time.monotonic()
-            moved = put(gateway.url, 2)
-            whole_s = time.monotonic() - began
-            assert moved is not None
-            assert moved.status_code == 200, moved.text
-        stable, outcomes = 2, set()
-        for number in range(3, 3 + kills):
+        whole_s = 0.0
+        for number in (2, 3):  # each by a gateway of its own, as those to be interrupted
+            NullRelease(number).write(stage.repository)
+            with stage.gateway(f"measured-{number}") as gateway:
+                began = time.monotonic()
+                moved = put(gateway.url, number)
+                whole_s = time.monotonic() - began
+                assert moved is not None
+                assert moved.status_code == 200, moved.text
+        stable, outcomes = 3, set()
+        for number in range(4, 4 + kills):
             after = kill_during_a_promotion(stage, victim, number, stable, rng.uniform(0, 1.2 * whole_s))
+            print(number, whole_s, after)
             outcomes.add("moved" if after == number else "stayed")
             stable = after
         if kills == MANY:
             assert outcomes == {"moved", "stayed"}  # before and after the row was written
         with stage.gateway("last") as gateway:
-            number = 3 + kills
+            number = 4 + kills
             NullRelease(number).write(stage.repository)
             wait_until(lambda: getattr(put(gateway.url, number), "status_code", 0) == 200, AGAIN_S, "a promotion")
             wait_until(lambda: answers(gateway) == number, 5, "the last release answers")
