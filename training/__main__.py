@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
 
-from training.config import TrainingConfig, load_preset
+from training.config.groups import TrainingConfig, load_preset
 from training.errors import TrainingError
 
 USAGE = """usage: python -m training fit --preset NAME --data DIR --out DIR [--group.field VALUE ...]
@@ -79,8 +79,8 @@ def run_fit(arguments: list[str]) -> None:
     command = CliApp.run(Fit, cli_args=arguments, **values)
     config = TrainingConfig(**{name: getattr(command, name) for name in TrainingConfig.model_fields})
 
-    from training.fit import fit  # torch takes seconds to import; help and mistakes should not
-    from training.metrics import summary
+    from training.evaluation.metrics import summary
+    from training.learning.fit import fit  # torch takes seconds to import; help and mistakes should not
 
     for part, metrics in fit(config, command.data, command.out).items():
         sys.stdout.write(summary(part, metrics))
@@ -90,8 +90,8 @@ def run_evaluate(arguments: list[str]) -> None:
     """Parse, evaluate, print the figures."""
     command = CliApp.run(Evaluate, cli_args=arguments)
 
-    from training.evaluation import evaluate_folders
-    from training.metrics import summary
+    from training.evaluation.metrics import summary
+    from training.evaluation.predictions import evaluate_folders
 
     results = evaluate_folders(command.model, command.data)
     if command.json_output:
@@ -110,7 +110,7 @@ def run_merge(arguments: list[str]) -> None:
     """Parse, merge, print how many photos came from where."""
     command = CliApp.run(Merge, cli_args=arguments)
 
-    from training.merging import merge
+    from training.data.merging import merge
     from training.tasks import load_task
 
     for folder, count in merge(command.data, load_task(command.task), command.out).items():

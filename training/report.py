@@ -14,9 +14,9 @@ from typing import Any
 
 from torch import nn
 
-from training.config import TrainingConfig
-from training.data import Fingerprint, Photo
-from training.split import Split
+from training.config.groups import TrainingConfig
+from training.data.photos import Fingerprint, Photo
+from training.data.split import Split
 from training.tasks import Task
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "scikit-learn", "numpy", "pillow")

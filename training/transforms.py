@@ -12,7 +12,7 @@ from timm.data.transforms_factory import create_transform
 from torch import nn
 from torchvision.transforms import InterpolationMode, v2
 
-from training.config import AugmentationConfig, ModelConfig
+from training.config.groups import AugmentationConfig, ModelConfig
 
 
 def evaluation_transform(model_or_cfg: nn.Module | Mapping[str, Any]) -> Callable[[Image.Image], torch.Tensor]:

@@ -34,7 +34,7 @@ from gateway.records.purging import purge as purge_record
 from gateway.records.purging import purge_daily
 from gateway.records.recorder import Recorder
 from gateway.settings import Settings
-from training.data import open_photo, read_photos
+from training.data.photos import open_photo, read_photos
 from training.tasks import load_task
 
 pytest_plugins = ("database_fixtures",)

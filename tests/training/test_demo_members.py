@@ -11,7 +11,7 @@ import timm
 import torch
 from PIL import Image
 
-from training.metrics import compute_metrics
+from training.evaluation.metrics import compute_metrics
 
 DEMO = Path(__file__).parents[2] / "demo"
 MEMBERS = sorted(path.parent for path in (DEMO / "members").glob("*/config.json"))

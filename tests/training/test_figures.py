@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.metrics import bootstrap_f1_macro, compute_metrics, summary, wilson
+from training.evaluation.metrics import bootstrap_f1_macro, compute_metrics, summary, wilson
 from training.report import git_commit
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.config import DatasetConfig
-from training.data import fingerprint, read_photos
-from training.split import Split, split_photos
+from training.config.groups import DatasetConfig
+from training.data.photos import fingerprint, read_photos
+from training.data.split import Split, split_photos
 from training.tasks import load_task
 
 FitCommand = Callable[..., int]
@@ -87,7 +87,7 @@ def test_too_few_photos_to_divide(
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/cassava is not on this machine")
 def test_demo_members_were_trained_on_this_split() -> None:
-    from training.config import TrainingConfig, load_preset
+    from training.config.groups import TrainingConfig, load_preset
 
     members = sorted((Path(__file__).parents[2] / "demo" / "members").glob("*/report.json"))
     listed = read_photos(REAL, load_task("cassava"))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from training.__main__ import main
-from training.data import open_photo
+from training.data.photos import open_photo
 
 FitCommand = Callable[..., int]
 
@@ -157,7 +157,7 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], status:
 
 
 def test_help_documents_every_field(capsys: pytest.CaptureFixture[str]) -> None:
-    from training.config import TrainingConfig
+    from training.config.groups import TrainingConfig
 
     with pytest.raises(SystemExit) as stopped:
         main(["fit", "--help"])
@@ -171,10 +171,10 @@ def test_help_documents_every_field(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_weights_beyond_half_precision_are_refused(tmp_path: Path) -> None:
-    from training.config import ModelConfig
+    from training.config.groups import ModelConfig
     from training.errors import ModelFolderError
     from training.folder import write_network
-    from training.module import build_network
+    from training.learning.module import build_network
     from training.tasks import load_task
 
     network = build_network(ModelConfig(architecture="test_resnet", input_size=32), 5)

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from training.config import ModelConfig, TrainingConfig
+from training.config.groups import ModelConfig, TrainingConfig
 from training.errors import ConfigurationError
 from training.transforms import batch_mixing
 

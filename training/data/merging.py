@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.data import Photo, read_photos
+from training.data.photos import Photo, read_photos
 from training.errors import DataLayoutError
 from training.tasks import Task
 

@@ -13,14 +13,14 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-from training.config import TrainingConfig
-from training.data import CachedPhotos, fingerprint, open_photo, progress, read_photos
-from training.evaluation import predict
+from training.config.groups import TrainingConfig
+from training.data.photos import CachedPhotos, fingerprint, open_photo, progress, read_photos
+from training.data.split import Split, split_photos
+from training.evaluation.metrics import compute_metrics
+from training.evaluation.predictions import predict
 from training.folder import PARTS, read_network, write_network, write_predictions, write_report
-from training.metrics import compute_metrics
-from training.module import Classifier, build_network, class_weights
+from training.learning.module import Classifier, build_network, class_weights
 from training.report import build_report
-from training.split import Split, split_photos
 from training.tasks import load_task
 from training.transforms import TrainingTransform, evaluation_transform
 

@@ -13,8 +13,8 @@ from scipy.sparse import coo_array  # type: ignore[import-untyped]
 from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedGroupKFold
 
-from training.config import DatasetConfig
-from training.data import Fingerprint, Photo
+from training.config.groups import DatasetConfig
+from training.data.photos import Fingerprint, Photo
 from training.errors import SplitError
 
 

@@ -11,10 +11,10 @@ import torch
 from scipy.special import softmax  # type: ignore[import-untyped]
 from torch import nn
 
-from training.data import Photo, open_photo, progress, read_photos
+from training.data.photos import Photo, open_photo, progress, read_photos
 from training.errors import ModelFolderError, PhotoError
+from training.evaluation.metrics import compute_metrics
 from training.folder import PARTS, Predictions, read_network, read_predictions, read_task
-from training.metrics import compute_metrics
 from training.transforms import evaluation_transform
 
 

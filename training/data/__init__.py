@@ -1,0 +1,1 @@
+"""Photos and labels: read, checked, split, fed."""

@@ -1,0 +1,1 @@
+"""Predictions of a trained model, and what they are worth."""
