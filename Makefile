@@ -37,11 +37,10 @@ bot: install-bot ## run the Telegram bot on the gateway (BOT_TOKEN=..., BOT_GATE
 
 ##### from photos to a release
 
-PRESET ?= demo_cnn
 .PHONY: train export fullsize
-train: install-dev ## train one member: PRESET=demo_cnn DATA=folder OUT=folder
-	$(if $(and $(DATA),$(OUT)),,$(error say where the photos lie and where the member goes: make train PRESET=$(PRESET) DATA=folder OUT=folder))
-	$(DEV) -m training fit --preset $(PRESET) --data "$(DATA)" --out "$(OUT)"
+train: install-dev ## train one member: CONFIG=name[,name] DATA=folder (OUT=folder, FIT_FLAGS="--schedule.epochs 3")
+	$(if $(and $(CONFIG),$(DATA)),,$(error say which recipe, and where the photos lie: make train CONFIG=malaria_cnn DATA=folder))
+	$(DEV) -m training fit --config "$(CONFIG)" --data "$(DATA)" $(if $(OUT),--out "$(OUT)") $(FIT_FLAGS)
 
 export: install-dev ## trained members to the next release: MEMBERS="folder folder" REPOSITORY=folder
 	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))

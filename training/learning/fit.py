@@ -39,9 +39,9 @@ def fit(config: TrainingConfig, root: Path, out: Path) -> dict[str, Any]:
         TrainingError: see `training.errors`.
     """
     started = time.monotonic()
-    pl.seed_everything(config.optimisation.seed, verbose=False)
-    if config.optimisation.threads:
-        torch.set_num_threads(config.optimisation.threads)
+    pl.seed_everything(config.schedule.seed, verbose=False)
+    if config.hardware.threads:
+        torch.set_num_threads(config.hardware.threads)
     task = load_task(config.dataset.task)
     photos = read_photos(root, task)
     fingerprints = [fingerprint(photo.path) for photo in progress(photos, "Hashing")]
@@ -64,7 +64,7 @@ def fit(config: TrainingConfig, root: Path, out: Path) -> dict[str, Any]:
 
 
 def _train(network: torch.nn.Module, config: TrainingConfig, split: Split, classes: int) -> None:
-    options = config.optimisation
+    options = config.schedule
     labels = [photo.label for photo in split.train]
     transform = TrainingTransform(config.augmentation, config.model)
     train = CachedPhotos(split.train, config.dataset.cache_size, transform)
@@ -72,8 +72,8 @@ def _train(network: torch.nn.Module, config: TrainingConfig, split: Split, class
     evaluate = evaluation_transform(network)
     validation = [(evaluate(open_photo(photo.path)), photo.label) for photo in split.validation]
     sampler = None
-    if options.balance == "sampler":
-        weights = class_weights(labels, classes, options.balance_power)[labels]
+    if config.loss.balance == "sampler":
+        weights = class_weights(labels, classes, config.loss.balance_power)[labels]
         sampler = WeightedRandomSampler(weights.tolist(), len(labels))
     module = Classifier(network, config, labels, classes)
     callbacks: list[Callback] = [_Progress(transform)]
@@ -81,9 +81,9 @@ def _train(network: torch.nn.Module, config: TrainingConfig, split: Split, class
         callbacks.append(EMAWeightAveraging(decay=options.ema_decay))
     trainer = pl.Trainer(
         max_epochs=options.epochs,
-        accelerator=options.accelerator,
+        accelerator=config.hardware.accelerator,
         devices=1,
-        precision=options.precision,
+        precision=config.hardware.precision,
         gradient_clip_val=options.gradient_clip or None,
         deterministic=True,
         callbacks=callbacks,

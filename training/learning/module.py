@@ -71,11 +71,11 @@ class Classifier(pl.LightningModule):
     def __init__(self, network: nn.Module, config: TrainingConfig, train_labels: Sequence[int], classes: int) -> None:
         super().__init__()
         self._config = config
-        self._layout = torch.channels_last if config.optimisation.channels_last else torch.contiguous_format
+        self._layout = torch.channels_last if config.hardware.channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self._layout)
         self._mix = batch_mixing(config.augmentation, classes)
-        balanced = config.optimisation.balance == "loss"
-        weights = class_weights(train_labels, classes, config.optimisation.balance_power) if balanced else None
+        balanced = config.loss.balance == "loss"
+        weights = class_weights(train_labels, classes, config.loss.balance_power) if balanced else None
         self.register_buffer("loss_weights", weights, persistent=False)
         self.validation_metrics = MetricCollection(
             {
@@ -92,7 +92,7 @@ class Classifier(pl.LightningModule):
     @property
     def clean(self) -> bool:
         """Whether the last, unmixed epochs have begun."""
-        return self.current_epoch >= self._config.optimisation.epochs - self._config.augmentation.clean_epochs
+        return self.current_epoch >= self._config.schedule.epochs - self._config.augmentation.clean_epochs
 
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Mean loss of one augmented batch, a scalar."""
@@ -103,7 +103,7 @@ class Classifier(pl.LightningModule):
             self(photos).float(),
             targets,
             weight=cast("Tensor | None", self.loss_weights),
-            label_smoothing=self._config.optimisation.label_smoothing,
+            label_smoothing=self._config.loss.label_smoothing,
         )
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(photos))
         return loss
@@ -122,7 +122,7 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate per step: linear warm-up, then half a cosine (Loshchilov & Hutter 2017)."""
-        config = self._config.optimisation
+        config = self._config.schedule
         groups = param_groups_weight_decay(self.network, config.weight_decay)
         optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
         steps = int(self.trainer.estimated_stepping_batches)
