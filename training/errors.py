@@ -5,10 +5,13 @@
     TrainingError
     ├── ConfigurationError      a preset, key or value is not usable
     ├── DataError               the photos or their labels
-    │   ├── DataLayoutError     train.csv, train_images/ or a column is missing
+    │   ├── DataLayoutError     train.csv, train_images/, a class folder or a column is missing
+    │   ├── DataProblemsError   files or rows are unusable; names each of them
     │   ├── LabelError          a label is not a number, out of range, given twice, or contradicts the task
     │   ├── PhotoError          a photo is missing or cannot be decoded
     │   └── SplitError          the photos cannot be divided as asked
+    ├── DeviceError             a device was asked for that this machine does not have
+    ├── AttributionError        a network has no feature map to explain it by; reports say so and go on
     ├── ModelFolderError        a trained-model folder is missing, incomplete or inconsistent
     ├── TrackingError           the tracking server or its registry cannot be used
     ├── SearchError             a search cannot begin or go on as asked
@@ -18,6 +21,14 @@
 
 Each message names the file or key and says what to do. The command line prints it and exits with status 2.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.data.problems import Problem
 
 
 class TrainingError(Exception):
@@ -34,6 +45,14 @@ class DataError(TrainingError):
 
 class DataLayoutError(DataError):
     """The data folder lacks a file or a column."""
+
+
+class DataProblemsError(DataError):
+    """Files or rows are unusable; `problems` holds each of them (`training.data.problems.Problem`)."""
+
+    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
+        super().__init__(message)
+        self.problems = list(problems)
 
 
 class LabelError(DataError):
@@ -70,3 +89,11 @@ class ChecksumError(TransferError):
 
 class ArchiveError(TransferError):
     """An archive is of an unknown kind, damaged, or would write outside its folder."""
+
+
+class DeviceError(TrainingError):
+    """A device was asked for that this machine does not have."""
+
+
+class AttributionError(TrainingError):
+    """A network has no feature map to explain it by; reports say so and go on."""
