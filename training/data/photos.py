@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -26,6 +27,25 @@ from training.errors import DataLayoutError, LabelError, PhotoError
 from training.tasks import Task, check_label_map
 
 T = TypeVar("T")
+
+MAX_PIXELS = 89_478_485
+"""Pillow's own limit, above which it suspects a decompression bomb."""
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ZeroDivisionError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""What Pillow's decoders raise on damaged files."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +59,17 @@ class Photo:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What identifies a photo: sha256 of its bytes (hex) and 64 bits of perceptual hash."""
+    """What identifies a photo: sha256 of its bytes (hex), 64 bits of perceptual hash, size upright in pixels."""
 
     sha256: str
     dhash: NDArray[np.bool_]
+    width: int
+    height: int
 
 
-def progress(items: Iterable[T], description: str) -> Iterator[T]:
-    """Show a progress bar on stderr where it is a terminal."""
-    yield from tqdm(items, desc=description, disable=None, unit="photo")
+def progress(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Show a progress bar on stderr where it is a terminal; `total` where `items` has no length."""
+    yield from tqdm(items, desc=description, total=total, disable=None, unit="photo")
 
 
 def read_photos(root: Path, task: Task) -> list[Photo]:
@@ -108,8 +130,11 @@ def fingerprint(path: Path) -> Fingerprint:
     """
     content = _read(path)
     # A reduced JPEG decode would be faster, but this pass is also the check that every photo decodes whole.
-    grey = np.asarray(_decode(content, path).convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
-    return Fingerprint(hashlib.sha256(content).hexdigest(), (grey[:, 1:] > grey[:, :-1]).ravel())
+    photo = _decode(content, path)
+    grey = np.asarray(photo.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    return Fingerprint(
+        hashlib.sha256(content).hexdigest(), (grey[:, 1:] > grey[:, :-1]).ravel(), photo.width, photo.height
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -122,11 +147,32 @@ def _read(path: Path) -> bytes:
 def _decode(content: bytes, path: Path) -> Image.Image:
     try:
         with Image.open(io.BytesIO(content)) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are decoded")
+            return as_rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise PhotoError(
+            f"{path} is not a readable photo: no image format that is known here. Replace it or remove its train.csv line."
+        ) from error
+    except UNREADABLE as error:
         raise PhotoError(
             f"{path} is not a readable photo: {error}. Replace it or remove its train.csv line."
         ) from error
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Any decoded image as 8-bit RGB, as serving reads it: transparency dropped, 16-bit greys by their upper byte.
+
+    Raises:
+        ValueError: its samples have 32 bits, which have no agreed white.
+    """
+    if image.mode.startswith("I;16"):  # Pillow would clip at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise ValueError("32 bits per sample; convert it to 8")
+    elif image.mode in ("P", "PA") and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
 
 
 class CachedPhotos(Dataset[tuple[torch.Tensor, int]]):
