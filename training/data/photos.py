@@ -149,7 +149,9 @@ def _decode(content: bytes, path: Path) -> Image.Image:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are decoded")
-            return as_rgb(ImageOps.exif_transpose(image))
+            photo = as_rgb(ImageOps.exif_transpose(image))
+            photo.load()  # as long as its file is open
+            return photo
     except UnidentifiedImageError as error:
         raise PhotoError(
             f"{path} is not a readable photo: no image format that is known here. Replace it or remove its train.csv line."
@@ -172,7 +174,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
         raise ValueError("32 bits per sample; convert it to 8")
     elif image.mode in ("P", "PA") and "transparency" in image.info:
         image = image.convert("RGBA")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 class CachedPhotos(Dataset[tuple[torch.Tensor, int]]):
