@@ -23,6 +23,8 @@ augmentation: {clean_epochs: 1, mix_probability: 1.0}
 schedule: {epochs: 2, batch_size: 16, warmup_epochs: 0.5}
 hardware: {accelerator: cpu, threads: 1, channels_last: true}
 tracking: {mlflow: 'off'}
+evaluation: {attributions: 1, worst: 2}
+gate: {accuracy_micro: 0, f1_macro: 0, recall_floor: 0, ece: 1}
 """
 
 

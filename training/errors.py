@@ -4,6 +4,9 @@
 
     TrainingError
     ├── ConfigurationError      a preset, key or value is not usable
+    ├── WeightsError            pretrained weights cannot be had, or belong to another architecture
+    ├── UnfinishedError         what an interrupted run left belongs to another one, or somebody else works on it
+    ├── DivergenceError         the loss is no longer a number
     ├── DataError               the photos or their labels
     │   ├── DataLayoutError     train.csv, train_images/, a class folder or a column is missing
     │   ├── DataProblemsError   files or rows are unusable; names each of them
@@ -37,6 +40,18 @@ class TrainingError(Exception):
 
 class ConfigurationError(TrainingError):
     """A preset, key or value is not usable."""
+
+
+class WeightsError(TrainingError):
+    """Pretrained weights cannot be had, or belong to another architecture."""
+
+
+class UnfinishedError(TrainingError):
+    """What an interrupted run left belongs to another one, or somebody else works on it."""
+
+
+class DivergenceError(TrainingError):
+    """The loss is no longer a number."""
 
 
 class DataError(TrainingError):

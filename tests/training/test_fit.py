@@ -18,6 +18,7 @@ from training.transforms import evaluation_transform
 FitCommand = Callable[..., int]
 
 FILES = {"config.json", "model.safetensors", "classes.json", "validation.npz", "test.npz", "report.json"}
+FILES |= {"history.json", "evaluation.html"}
 
 
 def test_folder_holds_exactly_the_contract(member: Path) -> None:
