@@ -42,7 +42,7 @@ class HubPlace(Place):
                 timeout=httpx2.Timeout(http.STALL_S, connect=http.CONNECT_S),
             )
         )
-        self._hub = HfApi()
+        self._hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
 
     def put(self, folder: Path, names: Sequence[str], sums: str) -> None:
         """As `Place.put`, in one commit."""

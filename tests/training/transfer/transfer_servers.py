@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +28,22 @@ class FileServer:
         return self.root.with_suffix(".log").read_text().splitlines()
 
 
+@contextmanager
+def serving(script: str, root: Path) -> Iterator[FileServer]:
+    """Run a server of this folder in a process of its own."""
+    root.mkdir()
+    command = [sys.executable, Path(__file__).with_name(script), root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield FileServer(f"http://127.0.0.1:{int(process.stdout.readline())}", root)
+        process.kill()
+
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[FileServer]:
     """A web server with an empty folder."""
-    root = tmp_path / "served"
-    root.mkdir()
-    script = Path(__file__).with_name("file_server.py")
-    with subprocess.Popen([sys.executable, script, root], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        yield FileServer(f"http://127.0.0.1:{port}", root)
-        process.kill()
+    with serving("file_server.py", tmp_path / "served") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
