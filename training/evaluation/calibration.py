@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
 
-from training.evaluation.resampling import BINS, bins_of, calibration_errors, interval, resample
+from training.evaluation.resampling import BINS, bins_of, calibration_errors, resample, shifted_interval
 
 TEMPERATURES = (0.05, 20.0)
 
@@ -54,13 +54,12 @@ def negative_log_likelihood(log_probabilities: NDArray[np.float64], labels: NDAr
 def calibration_figures(probabilities: Probabilities, labels: NDArray[np.int64]) -> dict[str, Any]:
     """ECE with its interval, negative log-likelihood, and the bins that a reliability diagram draws; JSON-ready."""
     bins = reliability(probabilities, labels)
+    error = sum(row["photos"] * abs(row["accuracy"] - row["confidence"]) for row in bins) / len(labels)
+    drawn = resample(len(labels), lambda draws: calibration_errors(probabilities, labels, draws))
     tiny = np.finfo(np.float64).tiny
     return {
-        f"ece_{BINS}_bins_l1": sum(row["photos"] * abs(row["accuracy"] - row["confidence"]) for row in bins)
-        / len(labels),
-        f"ece_{BINS}_bins_l1_interval": interval(
-            resample(len(labels), lambda draws: calibration_errors(probabilities, labels, draws))
-        ),
+        f"ece_{BINS}_bins_l1": error,
+        f"ece_{BINS}_bins_l1_interval": shifted_interval(drawn, error),
         "negative_log_likelihood_mean": negative_log_likelihood(np.log(np.maximum(probabilities, tiny)), labels),
         "confidence_mean": float(probabilities.max(axis=1).mean()),
         "bins": bins,

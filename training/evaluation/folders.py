@@ -32,6 +32,19 @@ class Member:
         return self.folder.resolve().name
 
 
+def locate(model: str, tracking: str = "") -> Path:
+    """The folder of a model given as a path, or as a registered one (`models:/NAME@ALIAS`), which is fetched.
+
+    Raises:
+        TrackingError: the registry does not have it or cannot be reached.
+    """
+    if not model.startswith("models:/"):
+        return Path(model)
+    from training.tracking.registry import model_folder  # MLflow takes seconds to import
+
+    return model_folder(model, tracking)
+
+
 def open_members(folders: Sequence[Path]) -> list[Member]:
     """Open trained-model folders of one task and one split.
 

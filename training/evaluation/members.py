@@ -34,6 +34,11 @@ class Answers:
         """int64 [N], the likeliest class of each photo."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """float32 [N, C], logarithms of the probabilities."""
+        return np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny)).astype(np.float32)
+
 
 def answers_of(name: str, judged: Predictions, validation: Predictions | None) -> Answers:
     """Turn a member's logits into answers.

@@ -96,15 +96,16 @@ def _thirds(
     classes: int,
 ) -> list[dict[str, Any]]:
     place = np.digitize(values, np.quantile(values, [1 / 3, 2 / 3]), right=True)
-    present = np.unique(place)
+    present = np.unique(place).tolist()
+    groups = {1: ("all photos",), 2: ("lower values", "higher values"), 3: names}[len(present)]
     rows = []
-    for index in present:
+    for index, group in zip(present, groups, strict=True):
         inside = place == index
         confusion = np.zeros((classes, classes), np.int64)
         np.add.at(confusion, (labels[inside], predicted[inside]), 1)
         rows.append(
             {
-                "group": names[index] if len(present) == len(names) else "all photos" if len(present) == 1 else "",
+                "group": group,
                 "from": float(values[inside].min()),
                 "to": float(values[inside].max()),
                 "photos": int(inside.sum()),

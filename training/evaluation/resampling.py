@@ -37,6 +37,15 @@ def interval(values: Values) -> list[float]:
     return [float(low), float(high)]
 
 
+def shifted_interval(values: Values, estimate: float) -> list[float]:
+    """As `interval`, moved by the resamples' mean deviation from the estimate and not below 0.
+
+    For figures such as the calibration error: a mean of absolute values, which drawing again makes larger.
+    """
+    low, high = interval(values - (values.mean() - estimate))
+    return [max(0.0, low), high]
+
+
 def confusions(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int, draws: Draws
 ) -> NDArray[np.int64]:
