@@ -8,6 +8,7 @@ every request in `ROOT.log`.
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,6 +64,23 @@ class Handler(BaseHTTPRequestHandler):
         file.write_bytes(content)
         self._note(f"{len(content)}")
         self._answer(201)
+
+    def do_POST(self) -> None:
+        """As Kaggle's service gives out a competition's files: ROOT/COMPETITION.zip to whom the token `sesame` belongs."""
+        name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["competitionName"]
+        file = self.root / f"{name}.zip"
+        if self.headers.get("Authorization") != TOKEN or not self.path.endswith("/DownloadDataFiles"):
+            self._answer(401)
+        elif name == "rules-not-accepted":
+            self._answer(403)
+        elif not file.is_file():
+            self._answer(404)
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", str(file.stat().st_size))
+            self.send_header("Content-Type", "application/zip")
+            self.end_headers()
+            self.wfile.write(file.read_bytes())
 
     def _allowed(self, name: str) -> bool:
         if name.startswith("private/") and self.headers.get("Authorization") != TOKEN:
