@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,13 +72,18 @@ def task_of_names(names: Sequence[str], subject: str) -> Task:
     """
     if len(names) < 2:
         raise LabelError(f"A task needs two classes or more; {subject} has {', '.join(names) or 'none'}.")
+    slugs: dict[str, str] = {}
     keys: dict[str, str] = {}
-    for name in names:
-        if (key := _key(name)) in keys:
-            raise LabelError(f"The classes {keys[key]!r} and {name!r} differ only in case or punctuation: rename one.")
-        keys[key] = name
+    for position, name in enumerate(names):
+        if (same := slug(name)) in slugs:
+            raise LabelError(
+                f"The classes {slugs[same]!r} and {name!r} differ only in case or punctuation: rename one."
+            )
+        slugs[same] = name
+        key = _key(name)
+        keys[key if key and key not in keys else f"{key or 'class'}_{position}"] = name
     return Task(
-        task=_key(subject),
+        task=_key(subject) or "photos",
         crop={"en": _readable(subject).lower()},
         languages=["en"],
         classes=[
@@ -101,8 +107,10 @@ def slug(name: str) -> str:
 
 
 def _key(name: str) -> str:
-    ascii_only = re.sub(r"[^a-z0-9]+", "_", slug(name)).strip("_")
-    return ascii_only if re.match(r"[a-z]", ascii_only) else f"class_{ascii_only}".rstrip("_")
+    """Letters without accents, digits and underscores; empty where the name has none of them."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    key = slug(plain)
+    return key if not key or key[0].isalpha() else f"class_{key}"
 
 
 def _readable(name: str) -> str:

@@ -23,6 +23,8 @@ from training.errors import DataLayoutError, LabelError
 from training.tasks import Task, check_label_map, load_task
 
 DISEASE_MAP = "label_num_to_disease_map.json"
+TASK_FILE = "task.json"
+"""In the data folder; the task `auto` prefers it to what folders and label maps say."""
 _PARTS = frozenset({"train", "training", "valid", "validation", "val", "test", "testing"})
 
 
@@ -61,6 +63,13 @@ def list_photos(root: Path, config: DatasetConfig, task: Task | None = None) -> 
     )
 
 
+def described(config: DatasetConfig, presets: str) -> DatasetConfig:
+    """The configuration, with the task read off the data where neither a preset nor a flag names one."""
+    if presets or "task" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"task": "auto"})
+
+
 def _subfolder(root: Path, name: str, option: str) -> Path:
     folder = root / name
     if name and (not folder.is_dir() or not folder.resolve().is_relative_to(root.resolve())):
@@ -93,6 +102,9 @@ def _layout(folder: Path, config: DatasetConfig) -> str:
 def _task(folder: Path, root: Path, config: DatasetConfig) -> Task:
     if config.task != "auto":
         return load_task(config.task)
+    for path in (folder / TASK_FILE, root / TASK_FILE):
+        if path.is_file():
+            return load_task(str(path))
     subject = root.resolve().name or "photos"
     if _layout(folder, config) == "folders":
         return task_of_names([path.name for path in class_folders(folder)], subject)
