@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data.photos import Photo, progress
+from training.data.photos import UNREADABLE, Photo, as_rgb, progress
 from training.errors import PhotoError
 from training.evaluation.metrics import wilson
 from training.evaluation.resampling import recall_macro
@@ -50,8 +50,8 @@ def measure(path: Path) -> Quality:
         with Image.open(path) as image:
             shorter = min(image.size)
             image.draft("L", (2 * _JUDGED_SIDE, 2 * _JUDGED_SIDE))  # a JPEG is decoded at a fraction of its size
-            grey = image.convert("L")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            grey = as_rgb(image).convert("L")
+    except UNREADABLE as error:
         raise PhotoError(f"{path} is not a readable photo: {error}. Replace it or remove it from the data.") from error
     scale = _JUDGED_SIDE / max(grey.size)
     size = max(3, round(grey.width * scale)), max(3, round(grey.height * scale))
