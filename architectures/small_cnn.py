@@ -29,7 +29,7 @@ default_cfgs = generate_default_cfgs(
 
 
 class SmallCnn(nn.Module):
-    """Three 3x3 convolutions, each followed by ReLU and a 2x2 maximum, then global average pooling and a dense layer.
+    """Three 3x3 convolutions, each followed by a 2x2 maximum and ReLU, then global average pooling and a dense layer.
 
     Maps float32 [N, in_chans, H, W], H and W at least 8 pixels, to logits [N, num_classes].
 
@@ -58,7 +58,7 @@ class SmallCnn(nn.Module):
             norm = [nn.BatchNorm2d(width)] if batch_norm else []
             blocks.append(
                 nn.Sequential(
-                    nn.Conv2d(before, width, 3, padding=1, bias=not batch_norm), *norm, nn.ReLU(), nn.MaxPool2d(2)
+                    nn.Conv2d(before, width, 3, padding=1, bias=not batch_norm), *norm, nn.MaxPool2d(2), nn.ReLU()
                 )
             )
             before = width

@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
         (sys.stdout if asked else sys.stderr).write(usage())
         return 0 if asked else 2
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for chatty in ("lightning", "lightning.fabric", "lightning.pytorch", "timm"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     # Advice to whoever writes a Lightning program, not to whoever runs this one.
     warnings.filterwarnings("ignore", module="lightning")
     try:

@@ -99,12 +99,12 @@ def write_predictions(folder: Path, part: str, predictions: Predictions) -> None
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
     """Write `report.json`."""
-    (folder / "report.json").write_text(_json(report), encoding="utf-8")
+    write_json(folder / "report.json", report)
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     """Write `history.json`: one object per epoch, from 1."""
-    (folder / "history.json").write_text(_json(history), encoding="utf-8")
+    write_json(folder / "history.json", history)
 
 
 def read_network(folder: Path) -> nn.Module:
@@ -149,6 +149,11 @@ def read_predictions(folder: Path, part: str) -> Predictions:
     if not len(read.logits) == len(read.labels) == len(read.image_ids):
         raise ModelFolderError(f"The arrays in {path} differ in length. Train the model again.")
     return read
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, indented."""
+    path.write_text(_json(value), encoding="utf-8")
 
 
 def _json(value: Any) -> str:

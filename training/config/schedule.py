@@ -51,15 +51,19 @@ class ScheduleConfig(Group):
     epochs: int = Field(default=30, ge=1, description="passes over the training photos; with stages, theirs together")
     batch_size: int = Field(default=32, ge=2, description="photos per step and device")
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients are added up before a step")
-    optimiser: Literal["adamw", "sgd"] = Field(
-        default="adamw", description="AdamW (Loshchilov & Hutter 2019), or SGD with Nesterov's momentum"
+    optimiser: Literal["adamw", "sgd", "muon"] = Field(
+        default="adamw",
+        description="AdamW (Loshchilov & Hutter 2019), SGD with Nesterov's momentum, or Muon (Jordan et al. 2024): steps "
+        "with orthogonal matrices, which learns more per epoch from few photos",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="peak of the learning rate")
     weight_decay: float = Field(default=0.05, ge=0, description="weight decay; biases and norms are exempt")
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, description="factor of the rate from each layer to the one before it; 1: off"
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd: momentum; adamw: its first beta")
+    momentum: float | None = Field(
+        default=None, ge=0, lt=1, description="of sgd and muon, first beta of adamw; null: 0.9, muon 0.95"
+    )
     warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear warm-up at the start of a stage")
     decay: Literal["cosine", "plateau", "constant"] = Field(
         default="cosine", description="after the warm-up: half a cosine to zero, lower when progress stops, or neither"

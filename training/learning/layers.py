@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from timm.models import group_parameters
 from timm.optim._param_groups import param_groups_layer_decay, param_groups_weight_decay
+from timm.optim.muon import Muon
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from training.config.schedule import ScheduleConfig
 from training.errors import ConfigurationError
+
+MOMENTUM = {"adamw": 0.9, "sgd": 0.9, "muon": 0.95}
 
 
 def set_trainable(network: nn.Module, trainable: str | int, frozen_batch_norm: bool) -> None:
@@ -51,7 +54,7 @@ def train_mode(network: nn.Module) -> None:
 
 
 def build_optimiser(network: nn.Module, config: ScheduleConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019) or SGD with Nesterov's momentum, over what learns.
+    """AdamW (Loshchilov & Hutter 2019), SGD with Nesterov's momentum or Muon (Jordan et al. 2024), over what learns.
 
     Each group has an `lr_scale`: with layer decay, `layer_decay` to the power of the layers above it (Clark et al. 2020).
     """
@@ -63,9 +66,12 @@ def build_optimiser(network: nn.Module, config: ScheduleConfig) -> torch.optim.O
         groups = param_groups_weight_decay(network, **options)
     for group in groups:
         group.setdefault("lr_scale", 1.0)
+    momentum = config.momentum if config.momentum is not None else MOMENTUM[config.optimiser]
     if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, config.learning_rate, config.momentum, nesterov=config.momentum > 0)
-    return torch.optim.AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999))
+        return torch.optim.SGD(groups, config.learning_rate, momentum, nesterov=momentum > 0)
+    if config.optimiser == "muon":  # vectors, which have no orthogonal form, get AdamW's steps
+        return Muon(groups, config.learning_rate, momentum=momentum, adjust_lr_fn="match_rms_adamw")
+    return torch.optim.AdamW(groups, config.learning_rate, betas=(momentum, 0.999))
 
 
 def _head(network: Any) -> set[str]:

@@ -31,7 +31,7 @@ BEST = "best.ckpt"
 PROBLEMS = "data_problems.csv"
 
 FREE = {"tracking", "evaluation", "gate", "search"}
-"""Groups that may differ in a resumed run: they change nothing that is learned."""
+"""Groups that may differ in a resumed run, as the number of threads may: they change nothing that is learned."""
 
 
 class Unfinished:
@@ -100,7 +100,12 @@ class Unfinished:
             UnfinishedError: it is another one; says in what they differ.
         """
         note = self.folder / "run.json"
-        now = {"configuration": config.model_dump(mode="json", exclude=FREE), "data": hashes}
+        now = {
+            "configuration": config.model_dump(
+                mode="json", exclude=dict.fromkeys(FREE, True) | {"hardware": {"threads"}}
+            ),
+            "data": hashes,
+        }
         if not note.is_file():
             _write(note, json.dumps(now, indent=2).encode())
             return
