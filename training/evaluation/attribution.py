@@ -36,7 +36,7 @@ class GradCam:
         if not hasattr(network, "forward_features"):
             raise AttributionError("it has no forward_features, as timm's networks have")
         with torch.inference_mode():
-            features = network.forward_features(pixels)
+            features = network.forward_features(pixels)  # type: ignore[operator]
         if not isinstance(features, Tensor) or features.dim() not in (3, 4):
             raise AttributionError("its last features are neither a map nor a list of tokens")
         channels = getattr(network, "num_features", None)

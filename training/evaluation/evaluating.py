@@ -112,11 +112,11 @@ def _json(path: Path) -> Any:
 
 
 def _facts(member: Member) -> dict[str, str]:
-    size = member.network.pretrained_cfg["input_size"]  # type: ignore[index]
+    stored = cast("dict[str, Any]", member.network.pretrained_cfg)
+    parameters = sum(parameter.numel() for parameter in member.network.parameters())
     return {
-        "Architecture": f"{member.network.pretrained_cfg.get('architecture', member.name)}, "  # type: ignore[union-attr]
-        f"{sum(parameter.numel() for parameter in member.network.parameters()):,} parameters",
-        "Input": f"{size[-1]} × {size[-2]} pixels",
+        "Architecture": f"{stored.get('architecture', member.name)}, {parameters:,} parameters",
+        "Input": f"{stored['input_size'][-1]} × {stored['input_size'][-2]} pixels",
     }
 
 

@@ -44,7 +44,7 @@ def predict(
     transform = evaluation_transform(network)
     found = [logits_of(network, batch.to(device), views).cpu() for batch in _batches(photos, transform, batch_size)]
     return Predictions(
-        logits=torch.cat(found).numpy(),
+        logits=torch.cat(found).numpy() if found else np.empty((0, cast(int, network.num_classes)), np.float32),
         labels=np.array([photo.label for photo in photos], dtype=np.int64),
         image_ids=np.array([photo.image_id for photo in photos], dtype=np.str_),
         split_hash=split_hash,

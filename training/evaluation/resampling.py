@@ -96,7 +96,7 @@ def calibration_errors(probabilities: Values, labels: NDArray[np.int64], draws: 
 
 def bins_of(probabilities: Values) -> NDArray[np.int64]:
     """int64 [N] which of `BINS` equal bins the largest probability falls into."""
-    return np.minimum((probabilities.max(axis=1) * BINS).astype(np.int64), BINS - 1)
+    return np.asarray(np.minimum(probabilities.max(axis=1) * BINS, BINS - 1), dtype=np.int64)
 
 
 def auc_one_vs_rest(scores: Values, positive: NDArray[np.bool_]) -> float | None:

@@ -112,13 +112,13 @@ def _explained(each: Explained, whole: Answers, photos: Sequence[Photo], names: 
 
 def _pairs(confusion: list[list[int]], keys: list[str]) -> list[dict[str, Any]]:
     """The most frequent confusions: truth, answer, number, and share of the truth's photos."""
-    found = [
+    found: list[dict[str, Any]] = [
         {"truth": keys[row], "predicted": keys[column], "photos": count, "share": count / sum(counts)}
         for row, counts in enumerate(confusion)
         for column, count in enumerate(counts)
         if count and row != column
     ]
-    return sorted(found, key=lambda pair: -int(pair["photos"]))[:_PAIRS]
+    return sorted(found, key=lambda pair: pair["photos"], reverse=True)[:_PAIRS]
 
 
 def _curves(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
