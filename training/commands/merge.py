@@ -18,7 +18,7 @@ class Merge(Command):
 
     model_config = SettingsConfigDict(cli_prog_name="python -m training merge")
 
-    data: list[Path] = Field(min_length=2, description="folder with train.csv and train_images/; repeat it")
+    data: list[Path] = Field(min_length=2, description="data folder in any layout; repeat it")
     out: Path = Field(description="folder to write; must not exist, or be empty")
     task: str = Field("cassava", description="task name in training/tasks, or the path of a task JSON file")
 

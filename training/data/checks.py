@@ -30,7 +30,7 @@ def inspect(photo: Photo, where: str) -> Fingerprint | Problem:
         return Problem("unreadable", where, str(error.strerror or error), "Make it readable or remove it")
     except PhotoError as error:
         unknown = isinstance(error.__cause__, UnidentifiedImageError)
-        reason = "no image format that is known here" if unknown else str(error.__cause__ or error)
+        reason = "no image format that is known here" if unknown else str(error.__cause__ or error).rstrip(". ")
         if _cut_short(reason):
             return Problem("truncated", where, f"its end is missing: {reason}", "Fetch it again or remove it")
         return Problem("unreadable", where, f"not a readable photo: {reason}", _advice(photo, reason))

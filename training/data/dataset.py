@@ -12,7 +12,7 @@ from pathlib import Path
 from training.config.groups import DatasetConfig
 from training.data.checks import inspect
 from training.data.layouts import list_photos
-from training.data.listing import below
+from training.data.listing import Listing, below
 from training.data.photos import Fingerprint, Photo, progress
 from training.data.problems import Problem, refuse
 from training.tasks import Task
@@ -57,26 +57,32 @@ def survey(root: Path, config: DatasetConfig, task: Task | None = None) -> Datas
         results = list(zip(listing.photos, progress(found, "Checking", len(listing.photos)), strict=True))
     usable = [(photo, each) for photo, each in results if isinstance(each, Fingerprint)]
     damaged = [each for _, each in results if isinstance(each, Problem)]
-    alike, dropped = same_files(usable, listing.test_ids, root)
+    alike, dropped = same_files(usable, listing, root)
     kept = [(photo, each) for photo, each in usable if photo.image_id not in dropped]
+    photos = [photo for photo, _ in kept]
+    empty = empty_classes(listing, [photo for photo in photos if photo.image_id not in listing.test_ids], "")
+    if config.test_subfolder:
+        tested = [photo for photo in photos if photo.image_id in listing.test_ids]
+        empty += empty_classes(listing, tested, f"{config.test_subfolder}/")
     return Dataset(
         task=listing.task,
-        photos=[photo for photo, _ in kept],
+        photos=photos,
         fingerprints=[each for _, each in kept],
-        test_ids=listing.test_ids & {photo.image_id for photo, _ in kept},
-        problems=sorted(listing.problems + damaged + alike),
+        test_ids=listing.test_ids & {photo.image_id for photo in photos},
+        problems=sorted(listing.problems + damaged + alike + empty),
         table_sha256=listing.table_sha256,
     )
 
 
 def same_files(
-    photos: Sequence[tuple[Photo, Fingerprint]], test_ids: frozenset[str], root: Path
+    photos: Sequence[tuple[Photo, Fingerprint]], listing: Listing, root: Path
 ) -> tuple[list[Problem], set[str]]:
     """Find files with the same bytes.
 
     Returns:
         Problems, and the image ids to leave out: all whose labels differ, and training copies of test photos.
     """
+    test_ids = listing.test_ids
     of_hash: dict[str, list[Photo]] = defaultdict(list)
     for photo, fingerprint in photos:
         of_hash[fingerprint.sha256].append(photo)
@@ -87,7 +93,8 @@ def same_files(
         for photo in others:
             where, other = below(photo.path, root), below(first.path, root)
             if len(labels) > 1:
-                detail = f"the same file as {other}; labels {sorted(labels)}"
+                keys = " and ".join(listing.task.classes[label].key for label in sorted(labels))
+                detail = f"the same file as {other}; labelled {keys}"
                 advice = "Find out which label is right and remove the others"
                 problems.append(Problem("same photo with different labels", where, detail, advice))
             elif {photo.image_id in test_ids for photo in same} == {True, False}:
@@ -101,6 +108,16 @@ def same_files(
         elif any(photo.image_id in test_ids for photo in same):
             dropped |= {photo.image_id for photo in same if photo.image_id not in test_ids}
     return problems, dropped
+
+
+def empty_classes(listing: Listing, photos: Sequence[Photo], place: str) -> list[Problem]:
+    """A problem for each class of which none of these photos is; `place` stands before its key."""
+    present = {photo.label for photo in photos}
+    return [
+        Problem("empty", f"{place}{info.key}", "no usable photo of this class", "Add some, or take the class out")
+        for label, info in enumerate(listing.task.classes)
+        if label not in present
+    ]
 
 
 def processors() -> int:

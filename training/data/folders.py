@@ -38,8 +38,6 @@ def list_folders(folder: Path, root: Path, task: Task, names: ClassNames) -> Lis
                 )
             )
             continue
-        if not inside:
-            problems.append(Problem("empty", below(place, root), "the folder holds no file", "Add photos or remove it"))
         for path in inside:
             found = _file(path, below(path, root), label)
             if isinstance(found, Photo):

@@ -32,6 +32,15 @@ def near_pairs(fingerprints: Sequence[Fingerprint], distance: int) -> tuple[NDAr
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
+def hamming(
+    fingerprints: Sequence[Fingerprint], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Differing bits of each pair's perceptual hashes, int64 [P], 0 to 64."""
+    bits = np.packbits(np.stack([item.dhash for item in fingerprints]), axis=1)
+    apart: NDArray[np.int64] = np.bitwise_count(bits[first] ^ bits[second]).sum(axis=1, dtype=np.int64)
+    return apart
+
+
 def duplicate_groups(
     fingerprints: Sequence[Fingerprint], distance: int, names: Sequence[str] | None = None
 ) -> NDArray[np.int32]:

@@ -17,7 +17,6 @@ from training.data.classes import ClassNames, read_label_map, task_of_names
 from training.data.folders import class_folders, list_folders
 from training.data.listing import Listing
 from training.data.photos import Photo
-from training.data.problems import Problem
 from training.data.tables import IMAGES, TABLE, list_table
 from training.errors import DataLayoutError, LabelError
 from training.tasks import Task, check_label_map, load_task
@@ -130,14 +129,8 @@ def _list(folder: Path, root: Path, task: Task, config: DatasetConfig) -> Listin
     if not listing.photos:
         detail = "".join(f"\n  {problem}" for problem in listing.problems[:10])
         raise DataLayoutError(f"{folder / TABLE if kaggle else folder} lists no photos that can be used.{detail}")
-    present = {photo.label for photo in listing.photos}
-    absent = [
-        Problem("empty", info.key, "no photo of this class", "Add photos, or give a task without the class")
-        for label, info in enumerate(task.classes)
-        if label not in present
-    ]
     photos = sorted(listing.photos, key=lambda photo: photo.image_id)
-    return replace(listing, photos=_spread(photos, config.limit), problems=listing.problems + absent)
+    return replace(listing, photos=_spread(photos, config.limit))
 
 
 def _spread(photos: list[Photo], limit: int) -> list[Photo]:

@@ -15,10 +15,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from training.config.groups import DatasetConfig
 from training.data.dataset import Dataset
 from training.data.groups import duplicate_groups
-from training.data.photos import Fingerprint, Photo
+from training.data.photos import Photo
 from training.data.split_files import Split, read_split, write_split
 from training.errors import SplitError
-from training.tasks import load_task
 
 __all__ = ["Split", "fold_splits", "read_split", "split_dataset", "write_split"]
 
@@ -60,11 +59,6 @@ def fold_splits(dataset: Dataset, config: DatasetConfig) -> list[Split]:
     return [
         plan.split(train, validation, test, left_out) for train, validation in plan.divisions(rest, 1 / config.folds)
     ]
-
-
-def split_photos(photos: Sequence[Photo], fingerprints: Sequence[Fingerprint], config: DatasetConfig) -> Split:
-    """`split_dataset` without a dataset; goes when `fit` has one."""
-    return split_dataset(Dataset(load_task(config.task), list(photos), list(fingerprints), frozenset(), [], ""), config)
 
 
 class _Plan:
