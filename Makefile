@@ -37,14 +37,18 @@ bot: install-bot ## run the Telegram bot on the gateway (BOT_TOKEN=..., BOT_GATE
 
 ##### from photos to a release
 
-.PHONY: train export fullsize
+.PHONY: train explore export fullsize
 train: install-dev ## train one member: CONFIG=name[,name] DATA=folder (OUT=folder, FIT_FLAGS="--schedule.epochs 3")
-	$(if $(and $(CONFIG),$(DATA)),,$(error say which recipe, and where the photos lie: make train CONFIG=malaria_cnn DATA=folder))
-	$(DEV) -m training fit --config "$(CONFIG)" --data "$(DATA)" $(if $(OUT),--out "$(OUT)") $(FIT_FLAGS)
+	$(if $(CONFIG),,$(error say which recipe, and where the photos lie: make train CONFIG=malaria_cnn DATA=folder))
+	$(DEV) -m training fit --config "$(CONFIG)" $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") $(FIT_FLAGS)
 
-export: install-dev ## trained members to the next release: MEMBERS="folder folder" REPOSITORY=folder
-	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))
-	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
+explore: install-dev ## what is wrong with a data folder, and one page of what is in it: DATA=folder (CONFIG=name)
+	$(if $(DATA),,$(error say where the photos lie: make explore DATA=folder))
+	$(DEV) -m training explore $(if $(CONFIG),--config "$(CONFIG)") --data "$(DATA)"
+
+export: install-dev ## the champions, or MEMBERS="folder folder", to the next release (TASK=name, PHOTOS=folder, REPOSITORY=folder)
+	$(DEV) -m export release $(if $(MEMBERS),--members $(MEMBERS)) $(if $(TASK),--task $(TASK)) --repository "$(REPOSITORY)" \
+	    $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
 
 .PHONY: promote retrain
 promote: install-gateway ## have release N answer, after it has proved itself; `rollback` takes it back: make promote N=2 REPOSITORY=folder
@@ -81,7 +85,7 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
+.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -116,6 +120,9 @@ bench-fullsize: install-dev install-server install-gateway ## the full-size pair
 
 bench-gateway: install-dev install-server install-gateway .venv/peers/.installed ## what the gateway adds to a gRPC call, and its rate beside LitServe and BentoML
 	$(DEV) -m benchmarks.gateway_cost $(BENCH_FLAGS)
+
+bench-input: install-dev ## training's input pipeline beside the plain PIL and torchvision loop (PHOTOS=folder)
+	$(DEV) -m benchmarks.training_input $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH_FLAGS)
 
 ##### environments
 
