@@ -44,8 +44,11 @@ def judged_photos(folder: Path) -> tuple[str, Predictions]:
     Raises:
         ModelFolderError: the predictions are missing or damaged.
     """
-    test = read_predictions(folder, "test")
-    return ("test", test) if len(test.labels) else ("validation", read_predictions(folder, "validation"))
+    if (folder / "test.npz").is_file():
+        test = read_predictions(folder, "test")
+        if len(test.labels):
+            return "test", test
+    return "validation", read_predictions(folder, "validation")
 
 
 def judge(folder: Path, bars: GateConfig, champion: Champion | None) -> list[GateLine]:

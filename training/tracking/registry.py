@@ -131,8 +131,10 @@ def read_champion(store: Store, name: str) -> Champion | None:
     if version is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         with store.asked(f"give the files of {name} version {version.number}"):
-            for file in ("classes.json", "validation.npz", "test.npz"):
+            there = {Path(item.path).name for item in store.client.list_artifacts(version.run_id, ARTIFACTS)}
+            for file in there & {"classes.json", "validation.npz", "test.npz"}:
                 folder = Path(store.client.download_artifacts(version.run_id, f"{ARTIFACTS}/{file}", scratch)).parent
         _, predictions = judged_photos(folder)
         return Champion(name, version.number, [info.key for info in read_task(folder).classes], predictions)

@@ -10,7 +10,7 @@ from training.transfer import checksums
 from training.transfer.http import NotThereError
 from training.transfer.places import Place, open_place
 
-NEEDED = ("config.json", "model.safetensors", "classes.json", "validation.npz", "test.npz", "report.json")
+NEEDED = ("config.json", "model.safetensors", "classes.json", "validation.npz", "report.json")
 
 
 def push(folder: Path, uri: str) -> int:

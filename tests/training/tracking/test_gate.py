@@ -99,9 +99,12 @@ def test_a_champion_of_other_classes_is_not_compared(tmp_path: Path) -> None:
     assert "knows other classes" in line.text
 
 
-def test_without_test_photos_the_validation_photos_are_judged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["empty", "absent"])
+def test_without_test_photos_the_validation_photos_are_judged(tmp_path: Path, file: str) -> None:
     member = make_member(tmp_path / "fold")
     with np.load(member / "test.npz") as arrays:
         empty = {name: value[:0] if value.ndim else value for name, value in arrays.items()}
-    np.savez_compressed(member / "test.npz", **empty)
+    (member / "test.npz").unlink()
+    if file == "empty":
+        np.savez_compressed(member / "test.npz", **empty)
     assert "on 120 validation photos" in judge(member, GateConfig(), None)[0].text

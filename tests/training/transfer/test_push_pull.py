@@ -204,9 +204,9 @@ def test_half_a_folder_is_not_pushed_and_a_folder_is_not_overwritten(
     assert push(folder, f"{web.url}/one") == 0
     assert pull(f"{web.url}/one", folder) == 2
     assert "exists: give --out another name" in capsys.readouterr().err
-    (folder / "test.npz").unlink()
+    (folder / "validation.npz").unlink()
     assert push(folder, f"{web.url}/two") == 2
-    assert "lacks test.npz" in capsys.readouterr().err
+    assert "lacks validation.npz" in capsys.readouterr().err
     assert not (web.root / "two").exists()
 
 
