@@ -40,11 +40,11 @@ def run(arguments: list[str]) -> int:
     """Parse, compare, print and write the table."""
     command = parse(Compare, arguments)
 
-    from training.evaluation.compare import ablation, read_run
+    from training.evaluation.compare import ablation, read_runs
     from training.evaluation.compare_table import page, table, write_csv
     from training.evaluation.folders import locate
 
-    runs = [read_run(locate(each, command.tracking)) for each in command.runs]
+    runs = [run for each in command.runs for run in read_runs(locate(each, command.tracking))]
     rows = ablation(runs, command.baseline)
     as_json = json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
     sys.stdout.write(as_json if command.json_output else table(rows))

@@ -17,7 +17,7 @@ from training.evaluation.members import Answers, answers_of, paired_difference
 from training.folder import read_predictions, read_task
 from training.tasks import Task
 
-OUT_OF_FOLD = "out_of_fold"
+OUT_OF_FOLD = "oof"
 _IRRELEVANT = {"tracking", "gate", "search", "evaluation"}
 _IRRELEVANT_FIELDS = {"model.name", "dataset.origin", "dataset.licence", "hardware.threads", "dataset.workers"}
 _INTERVALS = ("accuracy_micro", "f1_macro", "recall_macro", "auc_one_vs_rest_macro")
@@ -36,21 +36,30 @@ class Run:
     history: Sequence[dict[str, Any]]
 
 
+def read_runs(folder: Path) -> list[Run]:
+    """A trained-model folder, or a folder of `folds`: there, where it holds several members, each of them and their mean.
+
+    Raises:
+        ModelFolderError: a file is missing or damaged.
+    """
+    inner = sorted(path.parent for path in folder.glob(f"*/{OUT_OF_FOLD}.npz"))
+    return [read_run(each) for each in (*inner, folder)]
+
+
 def read_run(folder: Path) -> Run:
     """Read a run's stored answers and report; no photo is opened.
 
     Raises:
         ModelFolderError: a file is missing or damaged.
     """
-    part = OUT_OF_FOLD if (folder / f"{OUT_OF_FOLD}.npz").is_file() else "test"
-    judged = read_predictions(folder, part)
-    validation = None
-    if part == "test" and len(judged.labels):
-        validation = read_predictions(folder, "validation")
-    elif part == "test":
-        part, judged = "validation", read_predictions(folder, "validation")
+    folds = (folder / f"{OUT_OF_FOLD}.npz").is_file()
+    judged = read_predictions(folder, OUT_OF_FOLD if folds else "test")
+    validation = None if folds else read_predictions(folder, "validation")
+    part = "out-of-fold" if folds else "test"
+    if validation is not None and not len(judged.labels):  # nothing was set aside: the page says validation
+        part, judged, validation = "validation", validation, None
     name = folder.resolve().name
-    report = _json(folder / "report.json", required=part != OUT_OF_FOLD)
+    report = _json(folder / "report.json", required=not folds)
     history = _json(folder / "history.json", required=False)
     return Run(
         name=name,

@@ -62,7 +62,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lines.append(
             [
                 row["run"],
-                f"{row['photos']} {row['part'].replace('_', '-')}",
+                f"{row['photos']} {row['part']}",
                 _bounded(row, "accuracy_micro"),
                 _bounded(row, "f1_macro"),
                 "-" if area is None else f"{area:.3f}",

@@ -32,7 +32,7 @@ def resample(photos: int, statistic: Statistic) -> Values:
 
 
 def interval(values: Values) -> list[float]:
-    """[low, high] between which `LEVEL` of the values lie."""
+    """[low, high] between which `LEVEL` of the values lie; resamples in which the figure is not defined are left out."""
     low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return [float(low), float(high)]
 
@@ -109,7 +109,7 @@ def auc_one_vs_rest(scores: Values, positive: NDArray[np.bool_]) -> float | None
 
 
 def auc_macro(scores: Values, labels: NDArray[np.int64], draws: Draws) -> Values:
-    """Mean one-vs-rest AUC of every resample, over the classes that occur in it; scores float64 [N, C]."""
+    """Mean one-vs-rest AUC of every resample over the classes that occur in it, NaN where only one does; scores [N, C]."""
     classes = scores.shape[1]
     offset = np.arange(len(draws))[:, None] * len(labels)
     weights = np.bincount((draws + offset).ravel(), minlength=draws.size).reshape(draws.shape).astype(np.float64)
@@ -126,4 +126,5 @@ def auc_macro(scores: Values, labels: NDArray[np.int64], draws: Draws) -> Values
         pairs = mine[:, positive].sum(axis=1) * others[:, -1]
         wins = (mine[:, positive] * above).sum(axis=1)
         np.divide(wins, pairs, out=areas[label], where=pairs > 0)
-    return np.asarray(np.nanmean(areas, axis=0))
+    known = (~np.isnan(areas)).sum(axis=0)
+    return np.divide(np.nansum(areas, axis=0), known, out=np.full(len(draws), np.nan), where=known > 0)
