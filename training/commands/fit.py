@@ -28,12 +28,14 @@ def run(arguments: list[str]) -> int:
     command = parse(Fit, arguments)
 
     from training.data.layouts import list_photos  # torch takes seconds to import; help and mistakes should not
+    from training.data.synthetic import data_folder
     from training.evaluation.metrics import summary
     from training.learning.fit import fit
 
     config = command.training
-    out = command.out or Path("build", "members", list_photos(command.data, config.dataset).task.task, config.member)
-    result = fit(config, command.data, out, overwrite=command.overwrite)
+    data = data_folder(command.data, config.dataset)
+    out = command.out or Path("build", "members", list_photos(data, config.dataset).task.task, config.member)
+    result = fit(config, data, out, overwrite=command.overwrite)
     for part, metrics in result.metrics.items():
         sys.stdout.write(summary(part, metrics))
     lines = [f"gate: {line.text}" for line in result.gate]

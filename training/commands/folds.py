@@ -36,14 +36,16 @@ def run(arguments: list[str]) -> int:
     commands = [parse(Folds, [*recipe, *others]) for recipe in recipes]
 
     from training.data.layouts import list_photos
+    from training.data.synthetic import data_folder
     from training.learning.folds import cross_validate
 
     first, configs = commands[0], [command.training for command in commands]
+    data = data_folder(first.data, first.dataset)
     out = first.out
     if out is None:
-        task = list_photos(first.data, first.dataset).task.task
+        task = list_photos(data, first.dataset).task.task
         out = Path("build", "folds", task, "+".join(config.member for config in configs))
-    found = cross_validate(configs, first.data, out, first.jobs)
+    found = cross_validate(configs, data, out, first.jobs)
     for name, metrics in (found.get("of_members", {}) | {found["member"]: found["metrics"]}).items():
         sys.stdout.write(_said(name, metrics))
     if "metrics_of_8_views" in found:

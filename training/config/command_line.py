@@ -43,7 +43,7 @@ class ConfiguredCommand(TrainingConfig, Command):  # type: ignore[misc]  # setti
         description="presets in training/presets or .yaml paths, separated by commas, the later over the earlier; "
         "fields given as flags win over them"
     )
-    data: Path = Field(description="folder with the photos")
+    data: Path | None = Field(None, description="folder with the photos; the task synthetic draws its own")
 
     @property
     def training(self) -> TrainingConfig:

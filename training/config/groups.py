@@ -113,6 +113,11 @@ class AugmentationConfig(Group):
         description="side of the training crops, pixels; 0: model.input_size. Smaller crops train faster and, as "
         "random crops magnify, can evaluate better at the larger size (Touvron et al. 2019)",
     )
+    progressive: list[int] = Field(
+        default=[],
+        description="sides of the training crops, pixels, each for an equal part of the epochs, such as [96, 128, 160]: small "
+        "crops first cost less and regularise (Tan & Le 2021); empty: crop_size throughout",
+    )
     crop_scale: Range = Field(default=(0.25, 1.0), description="area of the random crop, share of the photo")
     crop_ratio: Range = Field(default=(0.75, 1.3333), description="width / height of the random crop")
     flip: float = Field(

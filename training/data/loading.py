@@ -76,7 +76,8 @@ class TrainingPhotos(Dataset[tuple[Tensor, int]]):
         self._photos = list(photos)
         self._transform = transform
         self._augmentation = config.augmentation
-        self._side = config.augmentation.crop_size or config.model.input_size
+        self.side = config.augmentation.crop_size or config.model.input_size
+        """Of the crops, pixels; may be set before an epoch."""
         self._cached: list[Tensor] | None = None
         if config.dataset.cache == "memory" or (
             config.dataset.cache == "auto" and fits_memory(len(photos), config.dataset.cache_size)
@@ -100,13 +101,13 @@ class TrainingPhotos(Dataset[tuple[Tensor, int]]):
     def _from_memory(self, image: Tensor) -> Tensor:
         left, top, width, height = self._box(image.shape[-1], image.shape[-2])
         crop: Tensor = functional.resized_crop(
-            image, top, left, height, width, [self._side, self._side], InterpolationMode.BILINEAR, antialias=True
+            image, top, left, height, width, [self.side, self.side], InterpolationMode.BILINEAR, antialias=True
         )
         return crop
 
     def _from_file(self, photo: Photo) -> Tensor:
         crop: Tensor = functional.pil_to_tensor(
-            decode_crop(photo.path, lambda image: self._box(*upright_size(image)), self._side)
+            decode_crop(photo.path, lambda image: self._box(*upright_size(image)), self.side)
         )
         return crop
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.transforms import v2
 
 from training.config.groups import AugmentationConfig, ModelConfig
@@ -29,7 +32,7 @@ class TrainingTransform:
         side = config.crop_size or model.input_size
         self._steps = v2.Compose(
             [
-                *_geometry(config, model),
+                *_geometry(config),
                 *_light(config),
                 *_camera(config, side),
                 v2.ToDtype(torch.float32, scale=True),
@@ -46,22 +49,14 @@ class TrainingTransform:
         return augmented if self.clean or self._erase is None else self._erase(augmented)
 
 
-def _geometry(config: AugmentationConfig, model: ModelConfig) -> list[nn.Module]:
+def _geometry(config: AugmentationConfig) -> list[nn.Module]:
     steps: list[nn.Module] = []
     if config.flip:
         steps += [v2.RandomHorizontalFlip(config.flip), v2.RandomVerticalFlip(config.flip)]
     if config.quarter_turns:
         steps.append(_QuarterTurn())
     if config.rotation or config.shift or config.zoom:
-        steps.append(
-            v2.RandomAffine(
-                config.rotation,
-                (config.shift, config.shift) if config.shift else None,
-                (1 - config.zoom, 1 + config.zoom) if config.zoom else None,
-                interpolation=v2.InterpolationMode.BILINEAR,
-                fill=[round(255 * value) for value in model.mean],  # what normalises to nothing
-            )
-        )
+        steps.append(_Affine(config.rotation, config.shift, config.zoom))
     return steps
 
 
@@ -78,7 +73,7 @@ def _camera(config: AugmentationConfig, side: int) -> list[nn.Module]:
         kernel = 2 * math.ceil(2 * sigma) + 1
         steps.append(v2.RandomApply([v2.GaussianBlur(kernel, (0.1, sigma))], config.blur))
     if config.jpeg:
-        steps.append(v2.RandomApply([v2.JPEG(QUALITIES)], config.jpeg))
+        steps.append(_Jpeg(config.jpeg))
     return steps
 
 
@@ -90,6 +85,22 @@ class _QuarterTurn(v2.Transform):  # type: ignore[misc]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return torch.rot90(inpt, params["turns"], dims=(-2, -1))
+
+
+class _Affine(nn.Module):
+    """Turn, shift and scale at random; what comes in from beyond the border is its mirror image. uint8 [3, S, S]."""
+
+    def __init__(self, rotation: float, shift: float, zoom: float) -> None:
+        super().__init__()
+        self._largest = torch.tensor([math.radians(rotation), 2 * shift, 2 * shift, zoom])
+
+    def forward(self, crop: Tensor) -> Tensor:
+        angle, right, down, zoom = (self._largest * (2 * torch.rand(4) - 1)).tolist()
+        cosine, sine = math.cos(angle) / (1 + zoom), math.sin(angle) / (1 + zoom)
+        matrix = torch.tensor([[[cosine, -sine, right], [sine, cosine, down]]])
+        grid = functional.affine_grid(matrix, [1, *crop.shape], align_corners=False)
+        moved = functional.grid_sample(crop[None].float(), grid, padding_mode="reflection", align_corners=False)
+        return moved[0].round().to(torch.uint8)
 
 
 class _Shadow(nn.Module):
@@ -112,6 +123,23 @@ class _Shadow(nn.Module):
         factor = 1 - (1 - light) * torch.sigmoid(distance / (0.01 + 0.1 * softness))
         darkened: Tensor = (crop * factor).to(torch.uint8)
         return darkened
+
+
+class _Jpeg(nn.Module):
+    """Compress and decompress at a random quality; uint8 [3, S, S] to the same."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self._probability = probability
+
+    def forward(self, crop: Tensor) -> Tensor:
+        if torch.rand(()) >= self._probability:
+            return crop
+        file = io.BytesIO()
+        quality = int(torch.randint(QUALITIES[0], QUALITIES[1] + 1, ()))
+        Image.fromarray(crop.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
+        compressed: Tensor = v2.functional.pil_to_tensor(Image.open(file))
+        return compressed
 
 
 class _Noise(nn.Module):

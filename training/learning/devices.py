@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ def launch(config: HardwareConfig) -> Fabric:
     Raises:
         DeviceError: this machine lacks what was asked for.
     """
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # which importing it has set to INFO
     try:
         fabric = Fabric(
             accelerator=config.accelerator,

@@ -50,7 +50,8 @@ class Feed:
         number = Counter(labels)
         self.counts = [number[label] for label in range(classes)]
         """Training photos of each class."""
-        self._batch_size = config.schedule.batch_size
+        self._batch_size, self._epochs = config.schedule.batch_size, config.schedule.epochs
+        self._sides = config.augmentation.progressive
         self._options: dict[str, Any] = {"num_workers": config.dataset.workers, "pin_memory": pinned}
         self._transform = TrainingTransform(config.augmentation, config.model)
         self._photos = TrainingPhotos(split.train, config, self._transform)
@@ -80,6 +81,8 @@ class Feed:
             clean: leave the erasing out.
         """
         self._sampler.set_epoch(epoch)
+        if self._sides:
+            self._photos.side = self._sides[min(len(self._sides) - 1, epoch * len(self._sides) // self._epochs)]
         self._transform.clean = clean
         return DataLoader(
             self._photos,  # type: ignore[arg-type]  # its items are asked for by (index, seed)
