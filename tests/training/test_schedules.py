@@ -36,8 +36,10 @@ def test_a_stage_has_its_own_peak_and_constant_stays() -> None:
 
 
 def test_stages_say_how_many_epochs_there_are() -> None:
-    config = ScheduleConfig(epochs=99, stages=[{"epochs": 2, "trainable": "head"}, {"epochs": 3}])  # type: ignore[list-item]
-    assert config.epochs == 5
+    stages: Any = [{"epochs": 2, "trainable": "head"}, {"epochs": 3}]
+    assert ScheduleConfig(stages=stages).epochs == 5
+    with pytest.raises(ValueError, match="the stages have 5"):
+        ScheduleConfig(epochs=99, stages=stages)
 
 
 def test_plateau_lowers_the_rate_and_early_stopping_ends_it() -> None:

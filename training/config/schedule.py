@@ -99,4 +99,11 @@ class ScheduleConfig(Group):
             return values
         given = [stage.get("epochs") if isinstance(stage, dict) else stage.epochs for stage in values["stages"]]
         numbers = [epochs for epochs in given if isinstance(epochs, int)]
-        return values | {"epochs": sum(numbers)} if len(numbers) == len(given) else values
+        if len(numbers) < len(given):
+            return values  # what is wrong with them is said by their own fields
+        if str(values.get("epochs", sum(numbers))) != str(sum(numbers)):
+            raise ValueError(
+                f"epochs is {values['epochs']}, but the stages have {sum(numbers)}: change the stages, or drop them with "
+                "--schedule.stages '[]'"
+            )
+        return values | {"epochs": sum(numbers)}

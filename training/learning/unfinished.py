@@ -31,7 +31,7 @@ BEST = "best.ckpt"
 PROBLEMS = "data_problems.csv"
 
 FREE = {"tracking", "evaluation", "gate", "search"}
-"""Groups that may differ in a resumed run, as the number of threads may: they change nothing that is learned."""
+"""Groups that may differ in a resumed run, as threads and the limit of minutes may: they change nothing that is learned."""
 
 
 class Unfinished:
@@ -102,7 +102,7 @@ class Unfinished:
         note = self.folder / "run.json"
         now = {
             "configuration": config.model_dump(
-                mode="json", exclude=dict.fromkeys(FREE, True) | {"hardware": {"threads"}}
+                mode="json", exclude=dict.fromkeys(FREE, True) | {"hardware": {"threads"}, "schedule": {"max_minutes"}}
             ),
             "data": hashes,
         }
