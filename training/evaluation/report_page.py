@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from training.data.photos import Photo
+from training.errors import ModelFolderError
 from training.evaluation.analysis import analyse
 from training.evaluation.explaining import METHOD, explain
 from training.evaluation.members import Answers, answers_of, average
@@ -102,6 +103,10 @@ def evaluate(judged: Judged, views: Answers | None, worst: int, attributions: in
 
     Returns:
         The figures, JSON-ready.
+
+    Raises:
+        PhotoError: a photo is missing or unreadable.
+        ModelFolderError: the page cannot be written.
     """
     members = [subject.answers for subject in judged.subjects]
     keys = [info.key for info in judged.task.classes]
@@ -111,8 +116,13 @@ def evaluate(judged: Judged, views: Answers | None, worst: int, attributions: in
         pictures, says = explain(judged.networks, judged.photos, whole, attributions)
         numbers["attributions"] = {"method": METHOD, "members": says}
         context = context_of(judged.task, judged.subjects, whole, judged.photos, judged.facts, numbers, pictures)
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(render("evaluation.html.jinja", **context), encoding="utf-8")
+        try:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(render("evaluation.html.jinja", **context), encoding="utf-8")
+        except OSError as error:
+            raise ModelFolderError(
+                f"{page} cannot be written: {error}. Give --out a file in a folder you may write to."
+            ) from error
     return numbers
 
 
