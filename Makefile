@@ -35,17 +35,40 @@ serve: install-server install-gateway ## run Triton and the gateway on REPOSITOR
 bot: install-bot ## run the Telegram bot on the gateway (BOT_TOKEN=..., BOT_GATEWAY_URL, BOT_GATEWAY_KEY; COMMAND=check)
 	@$(BOT_PYTHON) -m bot $(COMMAND)
 
+##### photos and splits under version control
+
+DVC := .venv/dvc/bin/dvc
+.PHONY: data-remote data-track data-push data-pull
+data-remote: install-dvc ## say where versions of photos lie: READ=https://... (whom anybody may ask) WRITE=s3://...
+	$(if $(and $(READ),$(WRITE)),,$(error say where to read and write: make data-remote READ=https://MACHINE/PATH WRITE=s3://BUCKET/PREFIX))
+	@$(DVC) remote add --quiet --force --default read "$(READ)"
+	@$(DVC) remote add --quiet --force write "$(WRITE)"
+	@git add .dvc/config && echo "commit .dvc/config, then: make data-push"
+
+data-track: install-dvc ## put photos and split files under version control: DATA="data/cassava data/splits/cassava.csv"
+	$(if $(DATA),,$(error say what: make data-track DATA="data/cassava data/splits/cassava.csv"))
+	@$(DVC) add $(DATA)
+
+data-push: install-dvc ## send the tracked versions to WRITE (needs its credentials)
+	@$(DVC) push --remote write
+
+data-pull: install-dvc ## fetch the tracked versions from READ, without an account (DATA=data/cassava for some)
+	@$(DVC) pull --remote read $(DATA)
+
 ##### from photos to a release
 
-PRESET ?= demo_cnn
-.PHONY: train export fullsize
-train: install-dev ## train one member: PRESET=demo_cnn DATA=folder OUT=folder
-	$(if $(and $(DATA),$(OUT)),,$(error say where the photos lie and where the member goes: make train PRESET=$(PRESET) DATA=folder OUT=folder))
-	$(DEV) -m training fit --preset $(PRESET) --data "$(DATA)" --out "$(OUT)"
+.PHONY: train explore export fullsize
+train: install-dev ## train one member: CONFIG=name[,name] DATA=folder (OUT=folder, FIT_FLAGS="--schedule.epochs 3")
+	$(if $(CONFIG),,$(error say which recipe, and where the photos lie: make train CONFIG=malaria_cnn DATA=folder))
+	$(DEV) -m training fit --config "$(CONFIG)" $(if $(DATA),--data "$(DATA)") $(if $(OUT),--out "$(OUT)") $(FIT_FLAGS)
 
-export: install-dev ## trained members to the next release: MEMBERS="folder folder" REPOSITORY=folder
-	$(if $(MEMBERS),,$(error name the trained-model folders: make export MEMBERS="folder folder" REPOSITORY=$(REPOSITORY)))
-	$(DEV) -m export release --members $(MEMBERS) --repository "$(REPOSITORY)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
+explore: install-dev ## what is wrong with a data folder, and one page of what is in it: DATA=folder (CONFIG=name)
+	$(if $(DATA),,$(error say where the photos lie: make explore DATA=folder))
+	$(DEV) -m training explore $(if $(CONFIG),--config "$(CONFIG)") --data "$(DATA)"
+
+export: install-dev ## the champions, or MEMBERS="folder folder", to the next release (TASK=name, PHOTOS=folder, REPOSITORY=folder)
+	$(DEV) -m export release $(if $(MEMBERS),--members $(MEMBERS)) $(if $(TASK),--task $(TASK)) --repository "$(REPOSITORY)" \
+	    $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) $(EXPORT_FLAGS)
 
 .PHONY: promote retrain
 promote: install-gateway ## have release N answer, after it has proved itself; `rollback` takes it back: make promote N=2 REPOSITORY=folder
@@ -82,7 +105,7 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
+.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -90,7 +113,7 @@ test: install-dev install-test-server system-test ## all checks and tests, on a 
 coverage: install-dev install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dvc install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev ## style and dead code
@@ -118,12 +141,16 @@ bench-fullsize: install-dev install-server install-gateway ## the full-size pair
 bench-gateway: install-dev install-server install-gateway .venv/peers/.installed ## what the gateway adds to a gRPC call, and its rate beside LitServe and BentoML
 	$(DEV) -m benchmarks.gateway_cost $(BENCH_FLAGS)
 
+bench-input: install-dev ## training's input pipeline beside the plain PIL and torchvision loop (PHOTOS=folder)
+	$(DEV) -m benchmarks.training_input $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH_FLAGS)
+
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
+install-dvc: .venv/dvc/.installed ## DVC's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
 install-test-server: .venv/triton/.measured
 
@@ -132,6 +159,7 @@ install-test-server: .venv/triton/.measured
 .venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
+.venv/dvc/.installed: requirements/dvc.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -165,6 +193,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
+	$(COMPILE) $(LOCK_FLAGS) requirements/dvc.in -o requirements/dvc.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
 clean: ## remove environments and everything built

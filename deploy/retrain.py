@@ -129,7 +129,7 @@ def retrain(given: argparse.Namespace) -> int:
     for folder, (name, preset) in zip(folders, given.members, strict=True):
         step(
             f"training {name} by {preset}",
-            *(python, "-m", "training", "fit", "--preset", preset, "--data", data, "--out", folder),
+            *(python, "-m", "training", "fit", "--config", preset, "--data", data, "--out", folder),
             *("--dataset.task", task),
         )
     triton = ("--triton-python", given.triton_python) if given.triton_python else ()

@@ -2,11 +2,12 @@
 
 import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from export.errors import ExportError
-from export.gates import DEFAULTS, override
+from export.flags import registry_flags, release_flags
 from export.verify import PINNED_TENSORRT
 
 
@@ -39,16 +40,27 @@ def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str,
     return whole, single
 
 
-def share(text: str) -> float:
-    """An argument strictly between 0 and 1."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
 def release(given: argparse.Namespace) -> None:
     """Write the next release."""
+    if given.members:
+        write(given, given.members)
+        return
+    from export.champions import fetch
+
+    with tempfile.TemporaryDirectory() as scratch:
+        write(given, fetch(Path(scratch), given.task, given.tracking, say))
+
+
+def champions(given: argparse.Namespace) -> None:
+    """Download the members that passed their gate."""
+    from export.champions import fetch
+
+    for folder in fetch(given.out, given.task, given.tracking, say):
+        sys.stdout.write(f"{folder}\n")
+
+
+def write(given: argparse.Namespace, folders: list[Path]) -> None:
+    """Write the next release of some trained-model folders."""
     from export.members import read_member
     from export.options import ReleaseOptions
     from export.photos import read_photo, sample_photos
@@ -56,7 +68,7 @@ def release(given: argparse.Namespace) -> None:
     from export.release import write_release
 
     start = time.monotonic()
-    members = [read_member(folder.resolve()) for folder in given.members]
+    members = [read_member(folder.resolve()) for folder in folders]
     precision, precision_of = cpu_precisions(given.cpu_precision, [member.name for member in members])
     options = ReleaseOptions(
         cpu_precision=precision,
@@ -130,82 +142,13 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True)
 
     command = commands.add_parser("release", help="trained-model folders to the next numbered release")
-    command.add_argument(
-        "--members", type=Path, nargs="+", required=True, help="trained-model folders; their names become steps"
-    )
-    command.add_argument("--repository", type=Path, required=True, help="model repository to write into")
-    command.add_argument(
-        "--photos",
-        type=Path,
-        help="folder of photos to check the conversion on (default: drawn leaves); those that validation.npz and test.npz "
-        "name are also what the outlier score is fitted and measured on",
-    )
-    command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
-    command.add_argument(
-        "--probes",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="PHOTO",
-        help="up to three photos that travel with the release, small and without metadata, so that a gateway can prove it; "
-        "whoever may ask Triton can read them (default: the first of --photos)",
-    )
-    command.add_argument(
-        "--cpu-precision",
-        nargs="+",
-        default=[],
-        metavar="PRECISION",
-        help="on machines without a GPU: float32 (default), bfloat16 or int8, or MEMBER=PRECISION for single members",
-    )
-    command.add_argument(
-        "--half-precision",
-        action="store_true",
-        help="also write model_float16.onnx, which TensorRT plans are built from",
-    )
-    command.add_argument("--float16-weights", action="store_true", help="store ONNX weights as float16")
-    command.add_argument("--coverage", type=share, default=0.9, help="of prediction sets, 0 to 1 (default %(default)s)")
-    command.add_argument(
-        "--weights",
-        choices=("equal", "fitted"),
-        default="equal",
-        help="of the members in the mean (default %(default)s)",
-    )
-    command.add_argument(
-        "--refused-leaves",
-        type=share,
-        default=0.05,
-        help="share of unseen leaves that may be refused (default %(default)s)",
-    )
-    command.add_argument(
-        "--negatives", type=Path, help="pictures of other things, one folder a category, to measure what is refused"
-    )
-    command.add_argument(
-        "--fit-negatives", nargs="+", default=[], metavar="CATEGORY", help="of them, to fit the outlier score on"
-    )
-    command.add_argument(
-        "--near-negatives", nargs="+", default=[], metavar="CATEGORY", help="of them, that resemble leaves"
-    )
-    command.add_argument(
-        "--outlier-photos", type=int, default=256, help="most photos of a part for that (default %(default)s)"
-    )
-    command.add_argument(
-        "--gate",
-        type=override,
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help=f"another bound for a gate, or NAME=off; the gates are {', '.join(DEFAULTS)}",
-    )
-    command.add_argument(
-        "--follows",
-        type=int,
-        metavar="N",
-        help="release of this repository that the new one must not be clearly worse than (gate release_loss)",
-    )
-    command.add_argument(
-        "--triton-python", type=Path, help="Python of the environment with Triton: compare what it serves with torch"
-    )
+    release_flags(command)
     command.set_defaults(run=release)
+
+    command = commands.add_parser("champions", help="download the members that passed their gate (MLflow's champions)")
+    command.add_argument("--out", type=Path, required=True, help="folder for the trained-model folders")
+    registry_flags(command)
+    command.set_defaults(run=champions)
 
     command = commands.add_parser("plan", help="TensorRT plans of a release, on the GPU host that serves them")
     command.add_argument("--repository", type=Path, required=True, help="model repository")

@@ -2,6 +2,7 @@
 
 ExportError
 ├── MemberError          a trained-model folder is incomplete, unreadable or of an unsupported kind
+├── ChampionError        the registry names no members, or does not answer
 ├── MembersDisagreeError members of one release differ in classes or split
 ├── ParityError          a converted network answers differently from the trained one
 ├── RefusalError         the pictures to fit the outlier score on are not what was named
@@ -22,6 +23,10 @@ class ExportError(Exception):
 
 class MemberError(ExportError):
     """A trained-model folder cannot be used."""
+
+
+class ChampionError(ExportError):
+    """Members cannot be taken from the registry."""
 
 
 class MembersDisagreeError(ExportError):

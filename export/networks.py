@@ -12,6 +12,7 @@ import timm
 import torch
 from torch import nn
 
+import architectures  # noqa: F401  # registers the networks of our own with timm
 from export import activation_map
 from export.activation_map import ActivationMap
 from export.errors import MemberError

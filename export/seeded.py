@@ -15,6 +15,8 @@ from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 from timm.models import save_for_hf
 
+import architectures  # noqa: F401  # registers the networks of our own with timm
+
 LOGIT_STD = 1.5
 
 

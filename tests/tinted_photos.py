@@ -20,7 +20,11 @@ TINY = """
 dataset: {validation_fraction: 0.2, test_fraction: 0.25, cache_size: 40, origin: generated, licence: none needed}
 model: {architecture: test_resnet, input_size: 32, interpolation: bilinear, crop_pct: 0.9, weights: float16}
 augmentation: {clean_epochs: 1, mix_probability: 1.0}
-optimisation: {epochs: 2, batch_size: 16, accelerator: cpu, threads: 1, channels_last: true, warmup_epochs: 0.5}
+schedule: {epochs: 2, batch_size: 16, warmup_epochs: 0.5}
+hardware: {accelerator: cpu, threads: 1, channels_last: true}
+tracking: {mlflow: 'off'}
+evaluation: {attributions: 1, worst: 2}
+gate: {accuracy_micro: 0, f1_macro: 0, recall_floor: 0, ece: 1}
 """
 
 

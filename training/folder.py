@@ -6,8 +6,11 @@
     model.safetensors   weights, float32 or float16
     classes.json        the task: keys, names and advice per language, in label order
     validation.npz      logits float32 [N, C], labels int64 [N], image_ids str [N], split_hash str
-    test.npz            the same
+    test.npz            the same; absent in a fold without test photos
     report.json         data, split, metrics, configuration, versions
+    history.json        per epoch: rate, seconds, losses and figures
+    evaluation.html     the figures as a page, where it was asked for
+    data_problems.csv   files that were left out, where there were any
 
 `timm.create_model("local-dir:FOLDER", pretrained=True)` opens it without this room. Nothing in it is pickled.
 """
@@ -28,6 +31,7 @@ from safetensors import SafetensorError
 from timm.models import save_for_hf
 from torch import nn
 
+import architectures  # noqa: F401  # registers the networks of our own with timm
 from training.errors import ConfigurationError, ModelFolderError
 from training.tasks import Task, load_task
 
@@ -95,7 +99,12 @@ def write_predictions(folder: Path, part: str, predictions: Predictions) -> None
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
     """Write `report.json`."""
-    (folder / "report.json").write_text(_json(report), encoding="utf-8")
+    write_json(folder / "report.json", report)
+
+
+def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
+    """Write `history.json`: one object per epoch, from 1."""
+    write_json(folder / "history.json", history)
 
 
 def read_network(folder: Path) -> nn.Module:
@@ -140,6 +149,11 @@ def read_predictions(folder: Path, part: str) -> Predictions:
     if not len(read.logits) == len(read.labels) == len(read.image_ids):
         raise ModelFolderError(f"The arrays in {path} differ in length. Train the model again.")
     return read
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, indented."""
+    path.write_text(_json(value), encoding="utf-8")
 
 
 def _json(value: Any) -> str:

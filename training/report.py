@@ -15,26 +15,29 @@ from typing import Any
 from torch import nn
 
 from training.config.groups import TrainingConfig
-from training.data.photos import Fingerprint, Photo
+from training.data.dataset import Dataset
+from training.data.photos import Photo
 from training.data.split import Split
-from training.tasks import Task
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "scikit-learn", "numpy", "pillow")
 
 
+def photos_sha256(dataset: Dataset) -> str:
+    """One hash over all photos: sha256 (hex) over lines 'sha256  image_id'."""
+    pairs = zip(dataset.photos, dataset.fingerprints, strict=True)
+    return hashlib.sha256("".join(f"{item.sha256}  {photo.image_id}\n" for photo, item in pairs).encode()).hexdigest()
+
+
 def build_report(
     config: TrainingConfig,
-    task: Task,
-    root: Path,
-    photos: Sequence[Photo],
-    fingerprints: Sequence[Fingerprint],
+    dataset: Dataset,
     split: Split,
     network: nn.Module,
     metrics: dict[str, Any],
     seconds: float,
 ) -> dict[str, Any]:
     """Assemble the report; JSON-ready, and without any path of this machine."""
-    manifest = "".join(f"{item.sha256}  {photo.image_id}\n" for photo, item in zip(photos, fingerprints, strict=True))
+    task, photos = dataset.task, dataset.photos
     keys = [info.key for info in task.classes]
     return {
         "task": task.task,
@@ -45,8 +48,8 @@ def build_report(
             "licence": config.dataset.licence,
             "photos": len(photos),
             "photos_per_class": _counts(photos, keys),
-            "table_sha256": hashlib.sha256((root / "train.csv").read_bytes()).hexdigest(),
-            "photos_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
+            "table_sha256": dataset.table_sha256,
+            "photos_sha256": photos_sha256(dataset),
             "photos_sha256_of": "lines 'sha256  image_id', sorted by image_id",
         },
         "split": {
@@ -54,14 +57,22 @@ def build_report(
             "sizes": split.sizes,
             "photos_per_class": {part: _counts(getattr(split, part), keys) for part in ("train", "validation", "test")},
             "near_duplicate_groups": split.groups,
+            "left_out": len(split.left_out),
             "method": "stratified by class, grouped by 64-bit difference hash",
         },
         "metrics": metrics,
-        "configuration": config.model_dump(mode="json"),
+        "configuration": _without_paths(config),
         "training_seconds": round(seconds, 1),
         "git_commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }
+
+
+def _without_paths(config: TrainingConfig) -> dict[str, Any]:
+    values = config.model_dump(mode="json")
+    for group, field in (("model", "pretrained_file"), ("dataset", "split_file"), ("dataset", "task")):
+        values[group][field] = Path(values[group][field]).name
+    return values
 
 
 def _counts(photos: Sequence[Photo], keys: list[str]) -> dict[str, int]:

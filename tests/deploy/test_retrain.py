@@ -33,7 +33,7 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("preset") / "tiny.yaml"
     values = yaml.safe_load(TINY)
     values["augmentation"] = {"clean_epochs": 25, "mix_probability": 0.0, "hue": 0.0, "erasing": 0.0}
-    values["optimisation"] |= {"epochs": 25, "learning_rate": 0.01, "ema_decay": 0.0}
+    values["schedule"] |= {"epochs": 25, "learning_rate": 0.01, "ema_decay": 0.0}
     file.write_text(yaml.safe_dump(values))
     return file
 
@@ -43,7 +43,7 @@ def repository(base: Path, preset: Path, tmp_path_factory: pytest.TempPathFactor
     """Release 1 of one tiny member."""
     folder = tmp_path_factory.mktemp("retrain")
     member = folder / "members" / "tiny_resnet"
-    assert training(["fit", "--preset", str(preset), "--data", str(base), "--out", str(member)]) == 0
+    assert training(["fit", "--config", str(preset), "--data", str(base), "--out", str(member)]) == 0
     repository = folder / "model_repository"
     given = ["--members", str(member), "--repository", str(repository), "--photos", str(base), *GATES]
     assert export(["release", *given]) == 0
@@ -118,8 +118,8 @@ def test_a_clearly_worse_release_is_not_written(
     repository: Path, base: Path, preset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     member = tmp_path / "tiny_resnet"
-    few = ("--optimisation.epochs", "1", "--optimisation.learning_rate", "1e-6")
-    assert training(["fit", "--preset", str(preset), "--data", str(base), "--out", str(member), *few]) == 0
+    few = ("--schedule.epochs", "1", "--schedule.learning_rate", "1e-6")
+    assert training(["fit", "--config", str(preset), "--data", str(base), "--out", str(member), *few]) == 0
     before = set(repository.glob("leaf_ensemble_*"))
     given = ["--members", str(member), "--repository", str(repository), "--photos", str(base), "--follows", "1"]
     assert export(["release", *given, *GATES]) == 1

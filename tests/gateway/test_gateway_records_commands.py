@@ -34,7 +34,9 @@ from gateway.records.purging import purge as purge_record
 from gateway.records.purging import purge_daily
 from gateway.records.recorder import Recorder
 from gateway.settings import Settings
-from training.data.photos import open_photo, read_photos
+from training.config.groups import DatasetConfig
+from training.data.layouts import list_photos
+from training.data.photos import open_photo
 from training.tasks import load_task
 
 pytest_plugins = ("database_fixtures",)
@@ -308,13 +310,13 @@ def test_export_is_what_training_reads(
     assert "1 without a kept photo, 1 of another task" in told.stdout
 
     task = load_task(str(out / "classes.json"))
-    labels = {photo.path.stem: task.classes[photo.label].key for photo in read_photos(out, task)}
+    labels = {photo.path.stem: task.classes[photo.label].key for photo in list_photos(out, DatasetConfig(), task).photos}
     assert labels == {
         twin.prediction_id: "healthy",
         second.prediction_id: "cgm",
         confirmed_right.prediction_id: "cmd",
     }
-    assert all(open_photo(photo.path).size for photo in read_photos(out, load_task("cassava")))
+    assert all(open_photo(photo.path).size for photo in list_photos(out, DatasetConfig()).photos)
     with (out / "train.csv").open() as table:
         assert next(csv.reader(table)) == ["image_id", "label"]
     label_map = json.loads((out / "label_num_to_disease_map.json").read_text())

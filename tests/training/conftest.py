@@ -38,7 +38,7 @@ def fit(preset: Path, photos: Path) -> FitCommand:
     from training.__main__ import main
 
     def run(out: Path, *more: str, data: Path = photos) -> int:
-        return main(["fit", "--preset", str(preset), "--data", str(data), "--out", str(out), *more])
+        return main(["fit", "--config", str(preset), "--data", str(data), "--out", str(out), *more])
 
     return run
 

@@ -45,7 +45,7 @@ def test_average_of_two_members(
     member: Path, fit: Callable[..., int], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = tmp_path / "second"
-    assert fit(second, "--optimisation.seed", "5", "--optimisation.epochs", "1") == 0
+    assert fit(second, "--schedule.seed", "5", "--schedule.epochs", "1") == 0
     capsys.readouterr()
     assert (
         main(["evaluate", "--model", str(member), "--model", str(second), "--data", str(photos), "--json", "true"]) == 0

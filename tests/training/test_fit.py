@@ -18,6 +18,7 @@ from training.transforms import evaluation_transform
 FitCommand = Callable[..., int]
 
 FILES = {"config.json", "model.safetensors", "classes.json", "validation.npz", "test.npz", "report.json"}
+FILES |= {"history.json", "evaluation.html"}
 
 
 def test_folder_holds_exactly_the_contract(member: Path) -> None:
@@ -85,7 +86,7 @@ def test_classes_keep_the_label_order(member: Path) -> None:
 
 def test_same_seed_same_weights(fit: FitCommand, member: Path, tmp_path: Path) -> None:
     assert fit(tmp_path / "again") == 0
-    assert fit(tmp_path / "other", "--optimisation.seed", "1") == 0
+    assert fit(tmp_path / "other", "--schedule.seed", "1") == 0
     first, again, other = (
         load_file(folder / "model.safetensors") for folder in (member, tmp_path / "again", tmp_path / "other")
     )
@@ -111,22 +112,22 @@ def test_other_recipes_train_too(fit: FitCommand, tmp_path: Path, balance: str) 
         "false",
     ]
     recipe = [
-        "--optimisation.balance",
+        "--loss.balance",
         balance,
-        "--optimisation.ema_decay",
+        "--schedule.ema_decay",
         "0",
         "--model.weights",
         "float32",
-        "--optimisation.channels_last",
+        "--hardware.channels_last",
         "false",
     ]
-    assert fit(tmp_path / "out", *plain, *recipe, "--optimisation.epochs", "1") == 0
+    assert fit(tmp_path / "out", *plain, *recipe, "--schedule.epochs", "1") == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["configuration"]["optimisation"]["balance"] == balance
+    assert report["configuration"]["loss"]["balance"] == balance
 
 
 def test_a_few_epochs_learn_the_tints(fit: FitCommand, tmp_path: Path) -> None:
     plain = ["--augmentation.mix_probability", "0", "--augmentation.erasing", "0", "--augmentation.hue", "0"]
-    assert fit(tmp_path / "out", *plain, "--optimisation.epochs", "12", "--optimisation.ema_decay", "0.5") == 0
+    assert fit(tmp_path / "out", *plain, "--schedule.epochs", "12", "--schedule.ema_decay", "0.5") == 0
     metrics = json.loads((tmp_path / "out" / "report.json").read_text())["metrics"]["test"]
     assert metrics["f1_macro"] > 0.8

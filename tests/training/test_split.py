@@ -56,7 +56,7 @@ def test_near_duplicates_never_straddle(own_photos: Path) -> None:
 
 
 def test_members_with_other_inputs_share_the_split(fit: FitCommand, member: Path, tmp_path: Path) -> None:
-    other = ["--model.architecture", "test_convnext", "--model.input_size", "48", "--optimisation.epochs", "1"]
+    other = ["--model.architecture", "test_convnext", "--model.input_size", "48", "--schedule.epochs", "1"]
     assert fit(tmp_path / "other", *other) == 0
     for part in ("validation", "test"):
         with np.load(member / f"{part}.npz") as first, np.load(tmp_path / "other" / f"{part}.npz") as second:
@@ -87,13 +87,14 @@ def test_too_few_photos_to_divide(
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data/cassava is not on this machine")
 def test_demo_members_were_trained_on_this_split() -> None:
-    from training.config.groups import TrainingConfig, load_preset
+    from training.config.groups import TrainingConfig
+    from training.config.presets import load_presets
 
     members = sorted((Path(__file__).parents[2] / "demo" / "members").glob("*/report.json"))
     listed = read_photos(REAL, load_task("cassava"))
     fingerprints = [fingerprint(photo.path) for photo in listed]
     hashes = {
-        split_photos(listed, fingerprints, TrainingConfig(**load_preset(name)).dataset).hash
+        split_photos(listed, fingerprints, TrainingConfig(**load_presets(name)).dataset).hash
         for name in ("demo_cnn", "demo_hybrid")
     }
     assert hashes | {json.loads(path.read_text())["split"]["hash"] for path in members} == hashes

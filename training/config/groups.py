@@ -1,54 +1,93 @@
-"""Typed configuration of one training run: four groups, every field documented, unknown keys refused."""
+"""Typed configuration of one training run: ten groups of documented fields, unknown keys refused.
+
+What is learned from what stands here; `loss` and `schedule` in `training.config.schedule`, the run and what follows it
+in `training.config.running`.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from training.errors import ConfigurationError
-
-PRESETS = Path(__file__).parents[1] / "presets"
+from training.config.running import (
+    EvaluationConfig,
+    GateConfig,
+    Group,
+    HardwareConfig,
+    SearchConfig,
+    TrackingConfig,
+)
+from training.config.schedule import LossConfig, ScheduleConfig
 
 Channels = tuple[float, float, float]
 Range = tuple[float, float]
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class DatasetConfig(Group):
+    """Which task the photos belong to, how they lie on disk and how they are divided."""
 
-
-class DatasetConfig(_Group):
-    """Which task the photos belong to and how they are divided."""
-
-    task: str = Field(default="cassava", description="task name in training/tasks, or the path of a task JSON file")
+    task: str = Field(
+        default="cassava",
+        description="task name in training/tasks, the path of a task JSON file, or auto: one class per folder",
+    )
+    layout: Literal["auto", "kaggle", "folders"] = Field(
+        default="auto", description="kaggle: train.csv and train_images/; folders: one folder per class"
+    )
+    train_subfolder: str = Field(default="", description="folder below --data that holds the photos to train with")
+    test_subfolder: str = Field(
+        default="", description="folder below --data whose photos are the test set and take part in nothing else"
+    )
     origin: str = Field(default="not stated", description="where the photos come from, copied into report.json")
     licence: str = Field(default="not stated", description="licence of the photos, copied into report.json")
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, description="share of all photos, 0-0.5")
-    test_fraction: float = Field(default=0.2, gt=0, lt=0.5, description="share of all photos, 0-0.5")
+    test_fraction: float = Field(
+        default=0.2, ge=0, lt=0.5, description="share of all photos, 0-0.5; 0 only with test_subfolder or in folds"
+    )
     split_seed: int = Field(default=0, description="seed of the split; members of one release must share it")
+    folds: int = Field(default=5, ge=2, description="folds of the cross-validation, number")
+    split_file: str = Field(default="", description="CSV of an earlier run's split to use again; empty: make one")
+    group_pattern: str = Field(
+        default="",
+        description="regular expression; photos whose ids give the same match (its first group, if it has one) stay in "
+        "one part, such as one plant's",
+    )
     duplicate_distance: int = Field(
         default=4,
         ge=0,
         le=32,
         description="photos whose 64-bit perceptual hashes differ in at most this many bits stay together",
     )
+    problems: Literal["stop", "skip"] = Field(
+        default="stop", description="what unusable files or rows do: stop the run, or leave themselves out"
+    )
+    limit: int = Field(default=0, ge=0, description="photos per class that are read at all, number; 0: every one")
+    cache: Literal["memory", "disk", "auto"] = Field(
+        default="auto", description="training photos decoded once into memory, or from disk at each use"
+    )
     cache_size: int = Field(
         default=256,
         ge=32,
         description="shorter side, pixels, of the training photos in memory; evaluation never uses it",
     )
+    workers: int = Field(default=0, ge=0, description="processes that prepare training photos; 0: the training's own")
 
 
-class ModelConfig(_Group):
+class ModelConfig(Group):
     """Architecture and what it expects of a photo; all of it is written to config.json for timm to read."""
 
-    architecture: str = Field(default="efficientnet_b4", description="any timm architecture")
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9_]*$", description="member's name; empty: the architecture's")
+    architecture: str = Field(default="efficientnet_b4", description="any architecture of timm or architectures/")
     arguments: dict[str, Any] = Field(default={}, description="extra arguments of timm.create_model, as JSON")
     pretrained: bool = Field(
         default=False, description="start from timm's pretrained weights (needs the network or a cache)"
+    )
+    pretrained_file: str = Field(
+        default="", description="start from this .safetensors or .pth file instead, without the network"
+    )
+    dropout: float | None = Field(default=None, ge=0, lt=1, description="dropout before the head; null: timm's own")
+    drop_path: float | None = Field(
+        default=None, ge=0, lt=1, description="stochastic depth (Huang et al. 2016); null: timm's own"
     )
     input_size: int = Field(default=224, ge=16, description="side of the square input, pixels")
     mean: Channels = Field(default=(0.485, 0.456, 0.406), description="per-channel mean of the 0-1 scaled photo")
@@ -65,7 +104,7 @@ class ModelConfig(_Group):
     )
 
 
-class AugmentationConfig(_Group):
+class AugmentationConfig(Group):
     """Random changes of the training photos. The evaluation transform is timm's and not configurable here."""
 
     crop_size: int = Field(
@@ -74,16 +113,28 @@ class AugmentationConfig(_Group):
         description="side of the training crops, pixels; 0: model.input_size. Smaller crops train faster and, as "
         "random crops magnify, can evaluate better at the larger size (Touvron et al. 2019)",
     )
+    progressive: list[int] = Field(
+        default=[],
+        description="sides of the training crops, pixels, each for an equal part of the epochs, such as [96, 128, 160]: small "
+        "crops first cost less and regularise (Tan & Le 2021); empty: crop_size throughout",
+    )
     crop_scale: Range = Field(default=(0.25, 1.0), description="area of the random crop, share of the photo")
     crop_ratio: Range = Field(default=(0.75, 1.3333), description="width / height of the random crop")
     flip: float = Field(
         default=0.5, ge=0, le=1, description="probability of a horizontal and, apart from it, a vertical flip"
     )
     quarter_turns: bool = Field(default=True, description="turn by a random multiple of 90 degrees")
+    rotation: float = Field(default=0.0, ge=0, le=180, description="largest turn either way, degrees")
+    shift: float = Field(default=0.0, ge=0, lt=1, description="largest shift, share of the side")
+    zoom: float = Field(default=0.0, ge=0, lt=1, description="largest relative change of scale")
     brightness: float = Field(default=0.3, ge=0, description="largest relative change of brightness")
     contrast: float = Field(default=0.3, ge=0, description="largest relative change of contrast")
     saturation: float = Field(default=0.3, ge=0, description="largest relative change of saturation")
     hue: float = Field(default=0.02, ge=0, le=0.5, description="largest change of hue, in turns of the colour circle")
+    blur: float = Field(default=0.0, ge=0, le=1, description="probability of Gaussian blur, up to 1/100 of the side")
+    noise: float = Field(default=0.0, ge=0, le=1, description="probability of Gaussian noise, up to 15 of 255 levels")
+    jpeg: float = Field(default=0.0, ge=0, le=1, description="probability of JPEG compression, quality 30 to 90")
+    shadow: float = Field(default=0.0, ge=0, le=1, description="probability of a shadow with a straight edge")
     erasing: float = Field(
         default=0.2, ge=0, le=1, description="probability of erasing a random rectangle (Zhong et al. 2017)"
     )
@@ -96,35 +147,12 @@ class AugmentationConfig(_Group):
     mix_probability: float = Field(default=0.5, ge=0, le=1, description="probability that a batch is mixed at all")
     clean_epochs: int = Field(default=5, ge=0, description="last epochs without MixUp, CutMix and erasing")
 
-
-class OptimisationConfig(_Group):
-    """How the weights are found."""
-
-    epochs: int = Field(default=30, ge=1, description="passes over the training photos")
-    batch_size: int = Field(default=32, ge=2, description="photos per step")
-    learning_rate: float = Field(default=1e-3, gt=0, description="peak of AdamW's learning rate")
-    weight_decay: float = Field(default=0.05, ge=0, description="AdamW's decoupled decay; biases and norms are exempt")
-    warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear warm-up before the cosine")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1, description="share of the target spread over all classes")
-    balance: Literal["none", "sampler", "loss"] = Field(
-        default="sampler", description="draw or weigh rare classes more"
-    )
-    balance_power: float = Field(
-        default=0.5, ge=0, le=1, description="weight = (1 / class count) ** power; 1 is full balance"
-    )
-    ema_decay: float = Field(
-        default=0.99, ge=0, lt=1, description="decay per step of the weights' moving average; 0: off"
-    )
-    gradient_clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 switches clipping off")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
-        default="32-true", description="Lightning precision"
-    )
-    channels_last: bool = Field(
-        default=False, description="keep tensors channels-last: faster for most convolutions, refused by some networks"
-    )
-    accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="Lightning accelerator")
-    threads: int = Field(default=0, ge=0, description="CPU threads; 0 keeps torch's choice")
-    seed: int = Field(default=0, description="seed of initial weights, sampling and augmentation")
+    @field_validator("crop_scale", "crop_ratio")
+    @classmethod
+    def _ordered(cls, value: Range) -> Range:
+        if not 0 < value[0] <= value[1]:
+            raise ValueError("write two positive numbers, the smaller first")
+        return value
 
 
 class TrainingConfig(BaseModel):
@@ -132,36 +160,30 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
-    dataset: DatasetConfig = Field(default=DatasetConfig(), description="task and split")
+    dataset: DatasetConfig = Field(default=DatasetConfig(), description="task, files and split")
     model: ModelConfig = Field(default=ModelConfig(), description="architecture and input")
     augmentation: AugmentationConfig = Field(
         default=AugmentationConfig(), description="random changes of training photos"
     )
-    optimisation: OptimisationConfig = Field(default=OptimisationConfig(), description="how the weights are found")
+    loss: LossConfig = Field(default=LossConfig(), description="what is minimised")
+    schedule: ScheduleConfig = Field(
+        default=ScheduleConfig(), description="how the weights are found, and when to stop"
+    )
+    hardware: HardwareConfig = Field(default=HardwareConfig(), description="where it runs, in which precision")
+    evaluation: EvaluationConfig = Field(default=EvaluationConfig(), description="what is measured and shown")
+    tracking: TrackingConfig = Field(default=TrackingConfig(), description="where the run is recorded")
+    gate: GateConfig = Field(default=GateConfig(), description="what a member must reach to become champion")
+    search: SearchConfig = Field(default=SearchConfig(), description="hyper-parameter search")
+
+    @property
+    def member(self) -> str:
+        """The member's name, which is also the folder's: `model.name`, or the architecture without its weights' tag."""
+        return self.model.name or self.model.architecture.rpartition("/")[2].partition(".")[0]
 
     @model_validator(mode="after")
-    def _fractions_leave_training_photos(self) -> TrainingConfig:
+    def _fits_together(self) -> TrainingConfig:
         if self.dataset.validation_fraction + self.dataset.test_fraction >= 0.8:
             raise ValueError("dataset.validation_fraction + dataset.test_fraction must stay below 0.8")
+        if self.model.pretrained and self.model.pretrained_file:
+            raise ValueError("model.pretrained and model.pretrained_file exclude each other: drop one")
         return self
-
-
-def load_preset(name_or_path: str) -> dict[str, Any]:
-    """Read a preset by name (`training/presets/NAME.yaml`) or by path.
-
-    Raises:
-        ConfigurationError: no such preset, not YAML, or not a mapping of groups.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = PRESETS / f"{name_or_path}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(preset.stem for preset in PRESETS.glob("*.yaml")))
-        raise ConfigurationError(f"No preset {name_or_path!r}: give one of {known}, or the path of a .yaml file.")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"{path} must be a mapping with the groups {', '.join(TrainingConfig.model_fields)}.")
-    return values

@@ -10,7 +10,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.data.photos import Photo, read_photos
+from training.config.groups import DatasetConfig
+from training.data.layouts import list_photos
+from training.data.photos import Photo
+from training.data.problems import refuse
 from training.errors import DataLayoutError
 from training.tasks import Task
 
@@ -21,7 +24,7 @@ def merge(folders: Sequence[Path], task: Task, out: Path) -> dict[str, int]:
     A photo is the same where its file is. Where only its name is, it gets the number of its folder before it.
 
     Args:
-        folders: in Kaggle's layout, of the same task.
+        folders: in Kaggle's layout or one folder per class, of the same task.
         out: must not exist, or be empty.
 
     Returns:
@@ -29,13 +32,15 @@ def merge(folders: Sequence[Path], task: Task, out: Path) -> dict[str, int]:
 
     Raises:
         DataLayoutError: `out` holds something, or cannot be written.
-        DataError: as `read_photos`, of any folder.
+        DataError: as `list_photos`, of any folder; a row or file of any is unusable.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataLayoutError(f"{out} exists already and is not touched: name a new folder.")
     chosen: dict[str, tuple[int, Photo]] = {}
     for place, folder in enumerate(folders):
-        for photo in read_photos(folder, task):
+        listing = list_photos(folder, DatasetConfig(), task)
+        refuse(listing.problems, folder)
+        for photo in listing.photos:
             chosen[_sha256(photo.path)] = (place, photo)
     try:
         _write(sorted(chosen.values(), key=lambda each: (each[0], each[1].image_id)), task, out)

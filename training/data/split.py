@@ -1,108 +1,144 @@
-"""Stratified split into training, validation and test photos that keeps near-duplicates together."""
+"""Stratified division of the photos, kept in one piece wherever photos look alike: hold-out and cross-validation."""
 
 from __future__ import annotations
 
-import hashlib
+import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array  # type: ignore[import-untyped]
-from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedGroupKFold
 
 from training.config.groups import DatasetConfig
-from training.data.photos import Fingerprint, Photo
+from training.data.dataset import Dataset
+from training.data.groups import duplicate_groups
+from training.data.photos import Photo
+from training.data.split_files import Split, read_split, write_split
 from training.errors import SplitError
 
+__all__ = ["Split", "fold_splits", "read_split", "split_dataset", "write_split"]
 
-@dataclass(frozen=True)
-class Split:
-    """Three disjoint lists of photos and the hash that says two members used the same ones."""
-
-    train: list[Photo]
-    validation: list[Photo]
-    test: list[Photo]
-    groups: int
-    """Number of groups of near-duplicates, singles included."""
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Number of photos per part."""
-        return {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
-
-    @property
-    def hash(self) -> str:
-        """sha256 (hex) over part, image id and label of every photo."""
-        lines = [
-            f"{part}\t{photo.image_id}\t{photo.label}\n"
-            for part in ("train", "validation", "test")
-            for photo in sorted(getattr(self, part), key=lambda photo: photo.image_id)
-        ]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+Indices = NDArray[np.int64]
 
 
-def duplicate_groups(fingerprints: Sequence[Fingerprint], distance: int) -> NDArray[np.int32]:
-    """Number the groups of photos that look alike.
-
-    Args:
-        fingerprints: N fingerprints.
-        distance: largest Hamming distance of two perceptual hashes in one group, bits of 64. Chains count as one group.
-
-    Returns:
-        int32 [N], the group of each photo.
-    """
-    bits = np.stack([item.dhash for item in fingerprints]).astype(np.float32)
-    ones = bits.sum(axis=1)
-    rows, columns = [], []
-    for start in range(0, len(bits), 1024):  # in blocks: all pairs of 21,000 photos would take 1.8 GB
-        block = bits[start : start + 1024]
-        hamming = block.sum(axis=1)[:, None] + ones[None, :] - 2 * block @ bits.T
-        row, column = np.nonzero(hamming <= distance)
-        rows.append(row + start)
-        columns.append(column)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    graph = coo_array((np.ones(len(row), dtype=np.int8), (row, column)), shape=(len(bits), len(bits)))
-    labels: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    return labels
-
-
-def split_photos(photos: Sequence[Photo], fingerprints: Sequence[Fingerprint], config: DatasetConfig) -> Split:
-    """Divide the photos; the same photos, labels and configuration always give the same split.
+def split_dataset(dataset: Dataset, config: DatasetConfig) -> Split:
+    """Divide the photos as a split file says, else by chance; the same photos and configuration give the same split.
 
     Raises:
-        SplitError: some class is too small to appear in every part.
+        SplitError: some class is too small to appear in every part, too many photos look alike, there is nothing to
+            test on, or the split file is of other photos.
     """
-    groups = duplicate_groups(fingerprints, config.duplicate_distance)
-    labels = np.array([photo.label for photo in photos])
-    everything = np.arange(len(photos))
-    rest, test = _take(everything, labels, groups, config.test_fraction, config.split_seed)
-    fraction = config.validation_fraction / (1 - config.test_fraction)
-    train, validation = _take(rest, labels, groups, fraction, config.split_seed)
-    for part, indices in (("training", train), ("validation", validation), ("test", test)):
-        if missing := sorted(set(labels.tolist()) - set(labels[indices].tolist())):
+    if config.split_file:
+        return read_split(Path(config.split_file), dataset)
+    plan = _Plan(dataset, config)
+    rest, test, left_out = plan.untouched()
+    if not len(test):
+        raise SplitError("dataset.test_fraction is 0 and there is no test folder: nothing would be left to test on.")
+    fraction = config.validation_fraction / (1 - (0 if dataset.test_ids else config.test_fraction))
+    plan.refuse_chains(rest if dataset.test_ids else np.arange(len(plan.labels)), config)
+    train, validation = next(plan.divisions(rest, fraction))
+    return plan.split(train, validation, test, left_out)
+
+
+def fold_splits(dataset: Dataset, config: DatasetConfig) -> list[Split]:
+    """k-fold cross-validation of everything but the test photos.
+
+    Returns:
+        `config.folds` splits with the same test photos (none where `test_fraction` is 0 and there is no test folder); each
+        other photo is in exactly one validation part.
+
+    Raises:
+        SplitError: as `split_dataset`.
+    """
+    plan = _Plan(dataset, config)
+    rest, test, left_out = plan.untouched()
+    plan.refuse_chains(rest, config, 1 / config.folds)
+    return [
+        plan.split(train, validation, test, left_out) for train, validation in plan.divisions(rest, 1 / config.folds)
+    ]
+
+
+class _Plan:
+    """Labels and groups of all photos, and the ways to divide some of them."""
+
+    def __init__(self, dataset: Dataset, config: DatasetConfig) -> None:
+        self._dataset = dataset
+        self._config = config
+        self.labels: Indices = np.array([photo.label for photo in dataset.photos], dtype=np.int64)
+        self.groups = duplicate_groups(
+            dataset.fingerprints, config.duplicate_distance, _named(dataset.photos, config.group_pattern)
+        )
+
+    def untouched(self) -> tuple[Indices, Indices, Indices]:
+        """Indices of the photos to learn and select with, to test on, and to leave out."""
+        everything = np.arange(len(self.labels))
+        if ids := self._dataset.test_ids:
+            own = np.array([photo.image_id in ids for photo in self._dataset.photos])
+            alike = np.isin(self.groups, self.groups[own]) & ~own
+            return everything[~own & ~alike], everything[own], everything[alike]
+        if not self._config.test_fraction:
+            return everything, everything[:0], everything[:0]
+        self.refuse_chains(everything, self._config)
+        rest, test = next(self.divisions(everything, self._config.test_fraction))
+        return rest, test, everything[:0]
+
+    def refuse_chains(self, indices: Indices, config: DatasetConfig, share: float | None = None) -> None:
+        """Raise where one group is larger than all that is to be held out."""
+        if share is None:
+            share = config.validation_fraction + (0 if self._dataset.test_ids else config.test_fraction)
+        largest = int(np.bincount(self.groups[indices]).max(initial=0))
+        if largest > max(2, share * len(indices)):
             raise SplitError(
-                f"No photo of class {missing[0]} falls into the {part} part: add photos of it, or change "
-                "dataset.test_fraction, dataset.validation_fraction or dataset.split_seed."
+                f"{largest} of {len(indices)} photos form one chain of near-duplicates, more than the "
+                f"{share:.0%} that are held out: such a split would measure nothing. Lower dataset.duplicate_distance "
+                f"(now {config.duplicate_distance} of 64 bits; 0 joins only photos whose hashes are equal) where the "
+                "pictures are alike by nature, as cells and scans are; else remove the copies. `explore` shows them."
             )
-    return Split(
-        train=[photos[index] for index in train],
-        validation=[photos[index] for index in validation],
-        test=[photos[index] for index in test],
-        groups=len(np.unique(groups)),
-    )
+
+    def divisions(self, indices: Indices, fraction: float) -> Iterator[tuple[Indices, Indices]]:
+        """Divide into (kept, taken), once per fold; a fraction such as 3/10 takes several of ten folds together."""
+        share = Fraction(fraction).limit_denominator(10) if fraction >= 0.1 else Fraction(1, round(1 / fraction))
+        folds = StratifiedGroupKFold(n_splits=share.denominator, shuffle=True, random_state=self._config.split_seed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: checked by the caller
+                parts = [part for _, part in folds.split(indices, self.labels[indices], self.groups[indices])]
+        except ValueError as error:
+            raise SplitError(f"{len(indices)} photos cannot be split by {fraction:.2f}: {error}") from error
+        for start in range(0, share.denominator - share.numerator + 1, share.numerator):
+            taken = np.sort(np.concatenate(parts[start : start + share.numerator]))
+            yield np.delete(indices, taken), indices[taken]
+
+    def split(self, train: Indices, validation: Indices, test: Indices, left_out: Indices) -> Split:
+        """The split of these indices, checked for empty classes."""
+        everywhere = {"training": train, "validation": validation} | ({"test": test} if len(test) else {})
+        for part, indices in everywhere.items():
+            if missing := sorted(set(range(len(self._dataset.task.classes))) - set(self.labels[indices].tolist())):
+                raise SplitError(
+                    f"No photo of class {missing[0]} ({self._dataset.task.classes[missing[0]].key}) falls into the "
+                    f"{part} part: add photos of it, or change dataset.test_fraction, dataset.validation_fraction or "
+                    "dataset.split_seed."
+                )
+        photos = self._dataset.photos
+        return Split(
+            train=[photos[index] for index in train],
+            validation=[photos[index] for index in validation],
+            test=[photos[index] for index in test],
+            groups=len(np.unique(self.groups)),
+            left_out=[photos[index] for index in left_out],
+        )
 
 
-def _take(
-    indices: NDArray[np.int64], labels: NDArray[np.int64], groups: NDArray[np.int32], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    folds = StratifiedGroupKFold(n_splits=round(1 / fraction), shuffle=True, random_state=seed)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: checked by the caller
-            kept, taken = next(iter(folds.split(indices, labels[indices], groups[indices])))
-    except ValueError as error:
-        raise SplitError(f"{len(indices)} photos cannot be split by {fraction:.2f}: {error}") from error
-    return indices[kept], indices[taken]
+def _named(photos: Sequence[Photo], pattern: str) -> list[str] | None:
+    """What the pattern finds in each image id: photos of one name stay together."""
+    if not pattern:
+        return None
+    found = [re.search(pattern, photo.image_id) for photo in photos]
+    if lacking := [photo.image_id for photo, match in zip(photos, found, strict=True) if match is None]:
+        raise SplitError(
+            f"dataset.group_pattern {pattern!r} finds nothing in {len(lacking)} image ids, such as {lacking[0]}: correct it."
+        )
+    return [match.group(match.re.groups and 1) or "" for match in found if match]

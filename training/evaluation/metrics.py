@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax  # type: ignore[import-untyped]
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_calibration_error,
     multiclass_confusion_matrix,
     multiclass_f1_score,
+    multiclass_precision,
     multiclass_recall,
 )
 
-LEVEL = 0.95
-RESAMPLES = 2000
-BINS = 15
+from training.evaluation import resampling
+from training.evaluation.resampling import BINS, LEVEL, RESAMPLES
 
 
 def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys: list[str]) -> dict[str, Any]:
@@ -30,23 +31,31 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
         keys: the C class keys in label order.
 
     Returns:
-        JSON-ready: shares 0-1. `accuracy_micro` and each `recall_per_class` carry a Wilson interval (Wilson 1927),
-        `f1_macro` a percentile bootstrap over photos (Efron 1979); `ece_15_bins_l1` is the expected calibration error
-        of Guo et al. (2017).
+        JSON-ready: shares 0-1. `accuracy_micro` and each class's precision and recall carry a Wilson interval (Wilson
+        1927), `f1_macro` a percentile bootstrap over photos (Efron 1979); `ece_15_bins_l1` is the expected calibration
+        error of Guo et al. (2017). Macro figures are means over classes, each counting the same; classes that do not
+        occur are left out of them, and have None where a figure is not defined.
     """
     classes = len(keys)
     probabilities = torch.from_numpy(np.asarray(logits, dtype=np.float32)).softmax(dim=1)
     truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
     predicted = probabilities.argmax(dim=1)
     confusion = multiclass_confusion_matrix(predicted, truth, classes).numpy()
+    precisions = multiclass_precision(predicted, truth, classes, average="none").tolist()
     recalls = multiclass_recall(predicted, truth, classes, average="none").tolist()
+    scores = np.asarray(softmax(np.asarray(logits, dtype=np.float64), axis=1))
+    areas = [resampling.auc_one_vs_rest(scores[:, label], labels == label) for label in range(classes)]
     return {
         "photos": len(truth),
         "accuracy_micro": float(multiclass_accuracy(predicted, truth, classes, average="micro")),
         "accuracy_micro_interval": wilson(int(confusion.trace()), len(truth)),
         "f1_macro": float(multiclass_f1_score(predicted, truth, classes, average="macro")),
         "f1_macro_interval": bootstrap_f1_macro(predicted.numpy(), truth.numpy(), classes),
-        "recall_macro": float(np.mean(recalls)),
+        "precision_macro": float(resampling.precision_macro(confusion)),
+        "recall_macro": float(resampling.recall_macro(confusion)),
+        "auc_one_vs_rest_macro": float(np.mean(known))
+        if (known := [area for area in areas if area is not None])
+        else None,
         "ece_15_bins_l1": float(multiclass_calibration_error(probabilities, truth, classes, n_bins=BINS, norm="l1")),
         "recall_per_class": {
             key: {
@@ -57,9 +66,23 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
             }
             for index, key in enumerate(keys)
         },
+        "precision_per_class": {
+            key: {
+                "precision": precisions[index] if confusion[:, index].any() else None,
+                "interval": wilson(int(confusion[index, index]), int(confusion[:, index].sum())),
+            }
+            for index, key in enumerate(keys)
+        },
+        "f1_per_class": dict(zip(keys, _f1(confusion), strict=True)),
+        "auc_one_vs_rest_per_class": dict(zip(keys, areas, strict=True)),
         "confusion_rows_are_truth": confusion.tolist(),
         "intervals": f"{LEVEL:.0%}; shares: Wilson; f1_macro: percentile bootstrap over photos, {RESAMPLES} resamples",
     }
+
+
+def _f1(confusion: NDArray[np.int64]) -> list[float | None]:
+    support = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return [2 * int(confusion[c, c]) / int(total) if total else None for c, total in enumerate(support)]
 
 
 def wilson(hits: int, trials: int) -> list[float] | None:
@@ -75,16 +98,12 @@ def bootstrap_f1_macro(predicted: NDArray[np.int64], labels: NDArray[np.int64], 
 
     Classes absent from a resample, in truth and prediction, are left out of its mean, as torchmetrics does.
     """
-    draws = np.random.default_rng(0).integers(len(labels), size=(RESAMPLES, len(labels)))
-    cells = labels[draws] * classes + predicted[draws]
-    offset = np.arange(RESAMPLES)[:, None] * classes**2
-    counts = np.bincount((cells + offset).ravel(), minlength=RESAMPLES * classes**2)
-    counts = counts.reshape(RESAMPLES, classes, classes)
-    hits = np.diagonal(counts, axis1=1, axis2=2)
-    support = counts.sum(axis=1) + counts.sum(axis=2)
-    f1 = np.divide(2.0 * hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
-    low, high = np.quantile(np.nanmean(f1, axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return [float(low), float(high)]
+    return resampling.interval(
+        resampling.resample(
+            len(labels),
+            lambda draws: resampling.f1_macro(resampling.confusions(predicted, labels, classes, draws)),
+        )
+    )
 
 
 def summary(part: str, metrics: dict[str, Any]) -> str:

@@ -1,0 +1,168 @@
+"""The folder of a run under way: what it is, its latest checkpoint, and the member as far as it is written.
+
+::
+
+    <out>.partial/
+        run.json      configuration and hashes of the data: what a resumed run must agree with
+        split.csv     the split
+        last.ckpt     everything needed to go on after the latest whole epoch
+        best.ckpt     weights of the best epoch, where `schedule.keep` is best
+        tracking.json kept by `training.tracking`
+        member/       the trained-model folder, renamed to <out> when it is whole
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import torch
+
+from training.config.groups import TrainingConfig
+from training.errors import ModelFolderError, UnfinishedError
+
+CHECKPOINT = "last.ckpt"
+BEST = "best.ckpt"
+PROBLEMS = "data_problems.csv"
+
+FREE = {"tracking", "evaluation", "gate", "search"}
+"""Groups that may differ in a resumed run, as threads and the limit of minutes may: they change nothing that is learned."""
+
+
+class Unfinished:
+    """`<out>.partial`, made and held by the `with` block.
+
+    Args:
+        out: folder that the run writes in the end.
+        overwrite: whether an existing one is replaced.
+        shared: this process is one of several of the same run (DDP) and not the one that writes.
+
+    Raises:
+        ModelFolderError: `out` exists, or nothing can be written there.
+        UnfinishedError: another process is training there.
+    """
+
+    def __init__(self, out: Path, overwrite: bool = False, shared: bool = False) -> None:
+        self.out = out
+        self.folder = out.with_name(f"{out.name}.partial")
+        if out.exists() and not overwrite:
+            raise ModelFolderError(f"{out} exists: name another --out, or replace it with --overwrite true.")
+        self._shared = shared
+        self._lock: TextIO | None = None
+
+    def __enter__(self) -> Unfinished:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not self._shared:
+                self._lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise ModelFolderError(f"{self.out} cannot be written: {error}. Name a folder you may write to.") from error
+        if self._lock is not None:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._lock.close()
+                raise UnfinishedError(
+                    f"{self.out} is being trained by another process: wait, or name another --out."
+                ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go; what failed before its first checkpoint leaves nothing but a list of problems."""
+        if self._lock is not None:
+            if kind is not None and not (self.folder / CHECKPOINT).is_file():
+                self._forget()
+            self._lock.close()
+
+    def _forget(self) -> None:
+        for path in self.folder.glob("*"):
+            if path.name != PROBLEMS and path.is_file():
+                path.unlink()
+        if not (self.folder / PROBLEMS).is_file():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def member(self) -> Path:
+        """Where the trained-model folder is put together."""
+        return self.folder / "member"
+
+    def begin(self, config: TrainingConfig, hashes: dict[str, str]) -> None:
+        """Note what this run is, or check that it is the one that was interrupted.
+
+        Raises:
+            UnfinishedError: it is another one; says in what they differ.
+        """
+        note = self.folder / "run.json"
+        now = {
+            "configuration": config.model_dump(
+                mode="json", exclude=dict.fromkeys(FREE, True) | {"hardware": {"threads"}, "schedule": {"max_minutes"}}
+            ),
+            "data": hashes,
+        }
+        if not note.is_file():
+            _write(note, json.dumps(now, indent=2).encode())
+            return
+        before = json.loads(note.read_text(encoding="utf-8"))
+        if differences := _differences(before, now):
+            raise UnfinishedError(
+                f"{self.folder} holds an unfinished run that differs: {'; '.join(differences)}. Run it as it was, delete "
+                "the folder, or name another --out."
+            )
+
+    def save(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint; whoever reads finds the old or the new one, never half of one."""
+        scratch = self.folder / f".{name}"
+        with scratch.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self.folder / name)
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """Read a checkpoint of this very run; None where there is none yet."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return content
+
+    def finish(self) -> None:
+        """Give the member its final name and remove the rest.
+
+        Raises:
+            ModelFolderError: it cannot be renamed.
+        """
+        try:
+            if self.out.exists():
+                replaced = self.folder / "replaced"
+                shutil.rmtree(replaced, ignore_errors=True)
+                self.out.rename(replaced)
+            self.member.rename(self.out)
+        except OSError as error:
+            raise ModelFolderError(f"{self.member} cannot be renamed to {self.out}: {error}.") from error
+        shutil.rmtree(self.folder)
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], path: str = "") -> list[str]:
+    found = []
+    for key in sorted(before.keys() | now.keys()):
+        place = f"{path}{key}"
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, "" if place == "configuration" else f"{place}.")
+        elif old != new:
+            found.append(f"{place} was {old}, is {new}")
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f".{path.name}")
+    scratch.write_bytes(content)
+    scratch.replace(path)

@@ -1,0 +1,1 @@
+"""Runs, the model registry, the quality gate and the search."""

@@ -1,0 +1,1 @@
+"""Folders and data sets to and from other places."""
