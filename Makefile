@@ -132,6 +132,7 @@ install-test-server: .venv/triton/.measured
 .venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
+.venv/charts/.installed: requirements/charts.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -151,7 +152,7 @@ $(UV): requirements/uv.txt
 system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
 	@$(PYTHON) deploy/system_packages.py serve
 
-system-test: ## Chromium, PostgreSQL and Redis for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis and Prometheus for the tests that run them, likewise
 	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
@@ -164,6 +165,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
