@@ -76,6 +76,11 @@ class Releases:
         """Releases that the route names and Triton did not have ready at the last look."""
         return self._missing
 
+    @property
+    def known(self) -> tuple[Release, ...]:
+        """Those that were ready at the last look."""
+        return tuple(self._known.values())
+
     def chosen(self) -> Release:
         """The release that answers now; of a route the stable one.
 
