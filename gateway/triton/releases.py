@@ -78,8 +78,8 @@ class Releases:
 
     @property
     def known(self) -> tuple[Release, ...]:
-        """Those that were ready at the last look."""
-        return tuple(self._known.values())
+        """Those of the route that were ready at the last look, and the chosen one."""
+        return tuple({**self._known, **({self._chosen.number: self._chosen} if self._chosen else {})}.values())
 
     def chosen(self) -> Release:
         """The release that answers now; of a route the stable one.
