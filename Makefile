@@ -79,10 +79,45 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 	rm -f model_repository/*/config.pbtxt
 	$(DEV) -m export configurations --repository model_repository --classes training/tasks/cassava.json
 
+##### run it in containers
+
+COMPOSE ?= docker compose
+.PHONY: env up down logs status plans backup restore gpu-acceptance
+env: ## .env for docker compose: fresh secrets, profiles by what this machine has; what is set there stays
+	@$(PYTHON) -m deploy.first_env
+
+up: env ## the whole stack (docker-compose.yml); ends when photos are answered
+	$(COMPOSE) up --detach --build --remove-orphans
+	@$(PYTHON) -m deploy.health "http://$$($(COMPOSE) port gateway 8080 | sed s/0.0.0.0/127.0.0.1/)/health/ready" 1800 \
+	    || { $(COMPOSE) ps --all; echo 'see: make logs SERVICE=triton' >&2; exit 1; }
+
+down: ## end it; data stays
+	$(COMPOSE) down
+
+logs: ## what it says, as it says it (SERVICE=name for one)
+	$(COMPOSE) logs --follow --tail 100 $(SERVICE)
+
+status: ## which services are well, and which releases there are
+	@$(COMPOSE) ps --all
+	@$(COMPOSE) exec -T gateway python -m gateway release list
+
+plans: ## TensorRT plans for this machine's GPU, of every release that lacks them
+	$(COMPOSE) --profile gpu run --rm --build plans
+
+backup: ## databases, photos, secrets into backups/, while everything runs
+	@$(PYTHON) -m deploy.backup save --compose "$(COMPOSE)"
+
+restore: ## put a backup back, into a stack that is not in use: FROM=backups/...
+	$(if $(FROM),,$(error say which backup: make restore FROM=backups/2026-11-21T120000))
+	@$(PYTHON) -m deploy.backup restore --compose "$(COMPOSE)" "$(FROM)"
+
+gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad images, switches, throughput; writes build/acceptance/report.md
+	@$(PYTHON) -m deploy.acceptance --compose "$(COMPOSE)" $(ACCEPTANCE_FLAGS)
+
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint lint-deploy typecheck check format docs transcripts bench-fullsize bench-gateway
+.PHONY: test coverage prove lint lint-deploy audit typecheck check format docs transcripts bench-fullsize bench-gateway
 test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
@@ -99,6 +134,10 @@ lint: install-dev lint-deploy ## style and dead code; Dockerfiles, compose, work
 
 lint-deploy: install-dev .venv/lint/.actionlint
 	$(DEV) -m deploy.linting
+
+audit: .venv/lint/.installed ## known vulnerabilities of what ships; asks the vulnerability service of the package index
+	@for lock in gateway bot mlflow server-container; do echo "$$lock:"; \
+	    .venv/lint/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; done
 
 typecheck: install-dev ## strict types
 	.venv/dev/bin/mypy

@@ -25,6 +25,7 @@ let findings = 0;
 for (const file of files) {
   for (const { line, column, message, kind } of lint(await readFile(file, "utf8"), file)) {
     if (kind === "runner-label" && LABELS.some((label) => message.startsWith(`label "${label}"`))) continue;
+    if (message.startsWith('undefined variable "vars"')) continue; // GitHub has it, that version does not know it yet
     console.log(`${file}:${line}:${column}: ${message} [${kind}]`);
     findings += 1;
   }
