@@ -118,7 +118,7 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint lint-deploy audit typecheck check format docs transcripts bench-fullsize bench-gateway
-test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
+test: install-dev install-test-server install-charts system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
@@ -128,12 +128,24 @@ coverage: install-dev install-test-server system-test ## the tests again, measur
 prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
-lint: install-dev lint-deploy ## style and dead code; Dockerfiles, compose, workflows
+lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
 	.venv/dev/bin/ruff check .
 	.venv/dev/bin/ruff format --check .
 
 lint-deploy: install-dev .venv/lint/.actionlint
 	$(DEV) -m deploy.linting
+
+.PHONY: install-charts check-charts check-observe
+install-charts: .venv/charts/.installed
+
+check-charts: install-charts ## the chart through Helm and Kubernetes' schemas, the dashboards through Grafana's types
+	.venv/charts/bin/python -m deploy.check_chart
+	.venv/charts/bin/python -m deploy.check_dashboards deploy/grafana/dashboards/*.json
+
+check-observe: ## rules, alerts and configuration through Prometheus's own promtool, where it is
+	@command -v promtool > /dev/null || { echo "promtool is not here: make system-test" >&2; exit 0; }; \
+	    promtool check rules deploy/prometheus/rules.yml deploy/prometheus/alerts.yml && \
+	    promtool check config --syntax-only deploy/prometheus/prometheus.yml
 
 audit: .venv/lint/.installed ## known vulnerabilities of what ships; asks the vulnerability service of the package index
 	@for lock in gateway bot mlflow server-container; do echo "$$lock:"; \
@@ -145,6 +157,8 @@ typecheck: install-dev ## strict types
 docs: install-dev ## write the generated pages of docs/ anew
 	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	{ sed '/^| variable/,$$d' docs/bot.md; $(DEV) -m bot settings; } > docs/bot.md.new && mv docs/bot.md.new docs/bot.md
+	{ sed '/^<!-- measured/,$$d' docs/capacity.md; $(DEV) -m deploy.capacity --page; } > docs/capacity.md.new && mv docs/capacity.md.new docs/capacity.md
+	$(DEV) -m deploy.dashboards
 
 transcripts: install-dev install-server ## write docs/conversations.md anew: ten conversations with the bot, on the demo's stack
 	PYTHONPATH=.:tests:tests/bot $(DEV) -m transcripts > docs/conversations.md.new && mv docs/conversations.md.new docs/conversations.md
