@@ -73,6 +73,12 @@ def shared_flags(environment: Mapping[str, str]) -> list[str]:
         f"--{api}={RESTRICTED}:{CONTROL_HEADER}={secret}" for api in ("http-restricted-api", "grpc-restricted-protocol")
     ]
     flags += ["--grpc-infer-allocation-pool-size=64"]
+    if age := environment.get("TRITON_CONNECTION_AGE_S", ""):
+        # gateways connect anew now and then, and so find Tritons that were added
+        flags += [
+            f"--grpc-max-connection-age={int(age) * 1000}",
+            f"--grpc-max-connection-age-grace={EXIT_TIMEOUT_S * 1000}",
+        ]
     if url := environment.get("TRITON_TRACES_URL", ""):
         # rate 0: only requests that the gateway traces
         flags += ["--trace-config=mode=opentelemetry", "--trace-config=rate=0", "--trace-config=level=TIMESTAMPS"]

@@ -104,6 +104,12 @@ def test_every_rule_and_alert_has_data(observed: Observed) -> None:
     have_data(observed, recorded | alerts)
 
 
+def test_the_figure_by_which_triton_is_scaled_has_data(observed: Observed) -> None:
+    (rule,) = yaml.safe_load((FOLDER / "adapter.yml").read_text(encoding="utf-8"))["rules"]["custom"]
+    query = rule["metricsQuery"].replace("<<.GroupBy>>", "instance").replace("<<.LabelMatchers>>", 'job="triton"')
+    have_data(observed, {rule["name"]["as"]: query})
+
+
 def test_a_healthy_stack_wakes_nobody(observed: Observed) -> None:
     have_data(observed, {"watchdog": 'ALERTS{alertname="Watchdog", alertstate="firing"}'})
     assert observed.query('ALERTS{severity="page"}') == []
