@@ -44,6 +44,23 @@ class Stack:
         self.services[service] = made
         return made
 
+    def serve(self) -> None:
+        """Start Triton and the gateway, and wait until they are healthy."""
+        triton = self.make(
+            "triton-cpu", "triton-cpu", "triton", tritonserver=lay_out_triton(self.folder / "tritonserver")
+        )
+        triton.environment["LD_LIBRARY_PATH"] = "/opt/tritonserver/lib"  # the stock image's own
+        triton.start()
+        gateway = self.make("gateway", "gateway", "gateway").start()
+        triton.wait_until_healthy()
+        gateway.wait_until_healthy()
+
+    def stop(self) -> None:
+        """End what still runs, the last one first."""
+        for service in reversed(self.services.values()):
+            if service.process is not None and service.process.poll() is None:
+                service.stop()
+
 
 def lay_out_triton(folder: Path) -> Path:
     """/opt/tritonserver as NVIDIA's image has it, from the wheel's parts."""
@@ -101,14 +118,14 @@ def running_database(folder: Path, network: Network, environment: dict[str, str]
 
 
 @contextmanager
-def running_stack(**environment: str) -> Iterator[Stack]:
-    """PostgreSQL, keys, Triton and the gateway, healthy; further services are for the caller to start."""
+def prepared_stack(overlay: tuple[str, ...] = (), **environment: str) -> Iterator[Stack]:
+    """PostgreSQL and the first key; Triton and the gateway are for the caller to start."""
     with ExitStack() as stack:
         # not pytest's folder, which other users may not pass through
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leaf-stack-")))
         folder.chmod(0o755)
         network = stack.enter_context(private_network())
-        described = configuration(("cpu", "bot", "track", "observe"), EXAMPLE | environment)
+        described = configuration(("cpu", "bot", "track", "observe"), EXAMPLE | environment, overlay)
         repository = folder / "models"
         shutil.copytree(ROOT / "demo" / "model_repository", repository)
         volumes = {"./build/served": own(repository, USER)}
@@ -119,17 +136,18 @@ def running_stack(**environment: str) -> Iterator[Stack]:
         database = described["services"]["postgres"]["environment"]
         stack.enter_context(running_database(folder / "postgres", network, database))
         made = Stack(folder, network, described, volumes)
-        stack.callback(lambda: [service.stop() for service in reversed(made.services.values()) if service.process])
+        stack.callback(made.stop)
         keys = made.make("keys", "gateway", "gateway").run()
         assert keys.returncode == 0, keys.stderr
-        triton = made.make("triton-cpu", "triton-cpu", "triton", tritonserver=lay_out_triton(folder / "tritonserver"))
-        # the stock image's own
-        triton.environment["LD_LIBRARY_PATH"] = "/opt/tritonserver/lib"
-        triton.start()
-        gateway = made.make("gateway", "gateway", "gateway").start()
-        triton.wait_until_healthy()
-        gateway.wait_until_healthy()
         yield made
+
+
+@contextmanager
+def running_stack(**environment: str) -> Iterator[Stack]:
+    """PostgreSQL, keys, Triton and the gateway, healthy; further services are for the caller to start."""
+    with prepared_stack(**environment) as stack:
+        stack.serve()
+        yield stack
 
 
 def bot_key(stack: Stack) -> str:

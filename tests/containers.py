@@ -80,6 +80,7 @@ class Container:
     process: subprocess.Popen[bytes] | None = None
 
     def _script(self, command: list[str]) -> str:
+        """What puts the root together and becomes the command; without one, the shell's own arguments."""
         root = shlex.quote(str(self.folder / "root"))
         hosts = self.folder / "hosts"
         hosts.write_text("127.0.0.1 localhost " + " ".join(self.names) + "\n")
@@ -114,7 +115,8 @@ class Container:
         lines.append(f"mount -o remount,ro {root}")
         lines.append(
             f"exec chroot {root} setpriv --reuid {user} --regid {group or user} --clear-groups --no-new-privs "
-            f"--bounding-set=-all --inh-caps=-all env -i -C {shlex.quote(self.image.workdir)} {environment} {shlex.join(command)}"
+            f"--bounding-set=-all --inh-caps=-all env -i -C {shlex.quote(self.image.workdir)} {environment} "
+            + (shlex.join(command) or '"$@"')
         )
         return "\n".join(lines)
 
@@ -128,6 +130,10 @@ class Container:
             "private",
         ]
         return [*enter, "sh", "-c", self._script(command)]
+
+    def write_door(self, file: Path) -> None:
+        """A shell script that runs its arguments in a container of this service, as `docker compose exec` does."""
+        file.write_text(f'exec {shlex.join(self._arguments([]))} sh "$@"\n')
 
     @property
     def log(self) -> str:

@@ -20,7 +20,8 @@ def commands() -> Iterator[list[str | Path]]:
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     schema = LINT_TOOLS / "check-jsonschema"
     yield [LINT_TOOLS / "hadolint", "--failure-threshold", "info", *dockerfiles]
-    yield [schema, "--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yml"]
+    composed = (ROOT / "docker-compose.yml", ROOT / "deploy" / "acceptance" / "compose.yml")
+    yield [schema, "--builtin-schema", "vendor.compose-spec", *composed]
     yield [schema, "--builtin-schema", "vendor.github-workflows", *workflows]
     yield [schema, "--builtin-schema", "vendor.dependabot", ROOT / ".github" / "dependabot.yml"]
     yield [LINT_TOOLS / "zizmor", "--offline", "--quiet", "--no-progress", "--persona", "pedantic", ROOT / ".github"]

@@ -27,12 +27,15 @@ class ComposeError(Exception):
     """The file cannot be read as it is set up; holds what the client said."""
 
 
-def configuration(profiles: Sequence[str], environment: Mapping[str, str] = EXAMPLE) -> dict[str, Any]:
+def configuration(
+    profiles: Sequence[str], environment: Mapping[str, str] = EXAMPLE, further: Sequence[str] = ()
+) -> dict[str, Any]:
     """What `docker compose config` shows of the services of `profiles`, through podman-compose, which needs no engine.
 
     Args:
         profiles: as in COMPOSE_PROFILES.
         environment: as in .env; the machine's own environment takes no part.
+        further: files laid over docker-compose.yml.
 
     Raises:
         ComposeError
@@ -42,6 +45,7 @@ def configuration(profiles: Sequence[str], environment: Mapping[str, str] = EXAM
         file.flush()
         # its own `podman` is only asked for a version
         command = [str(LINT_TOOLS / "podman-compose"), "--podman-path", "/bin/echo", "--env-file", file.name]
+        command += [part for name in ("docker-compose.yml", *further) for part in ("--file", name)]
         command += [part for profile in profiles for part in ("--profile", profile)]
         said = subprocess.run(
             [*command, "config"],
