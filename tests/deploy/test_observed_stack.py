@@ -1,8 +1,11 @@
 """Every query of the dashboards, every rule and every alert has data from the running stack, in a real Prometheus."""
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -130,3 +133,22 @@ def test_the_rules_name_no_figure_that_nobody_exports(observed: Observed) -> Non
     }
     seldom = {"gateway_rate_limited_total", "gateway_shadow_photos_total", "bot_telegram_retries_total"}
     assert named - known - seldom == set()
+
+
+@pytest.mark.long
+def test_a_wedged_ensemble_is_seen(observed: Observed) -> None:
+    """The last one: no stand-in backend survives to be stopped for so long."""
+    (wedged,) = [rule["expr"] for rule in rules("alerts.yml") if rule["alert"] == "EnsembleWedged"]
+    assert observed.query(wedged) == []
+    backends = [pid for pid in observed.stack.pids() if "backend_stub" in Path(f"/proc/{pid}/cmdline").read_text()]
+    assert backends
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: observed.query(wedged) != [], 60, "the alert's condition")
+        ready = httpx2.get(f"http://127.0.0.1:{observed.stack.metrics_port}/metrics", timeout=5, trust_env=False)
+        assert ready.status_code == 200, "Triton itself is well"
+        assert observed.query('min_over_time(up{job="triton"}[30s])') == [1.0]
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
