@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deploy.dashboards import answers, serving
+from deploy.dashboards import answers, machines, serving
 
 FOLDER = Path(__file__).parents[1] / "grafana" / "dashboards"
 
@@ -13,8 +13,8 @@ def texts() -> dict[str, str]:
     made = (
         serving.traffic(),
         serving.latency(),
-        serving.triton(),
-        serving.gpu(),
+        machines.triton(),
+        machines.gpu(),
         answers.decisions(),
         answers.drift(),
         answers.bot(),

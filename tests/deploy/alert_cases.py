@@ -160,7 +160,9 @@ CASES = [
     ),
     Case(
         "ErrorBudgetBurnsSlowly",
-        _answers(100, "0+3"), _answers(100, "0+0.1"), 90,
+        _answers(100, "0+3"),
+        _answers(100, "0+0.1"),
+        90,
         "4.762% of photos failed over six hours.",
     ),
     Case("SlowAnswers", _inference(10), _inference(4), 40, "10% of photos waited more than 2.5 s for Triton."),
