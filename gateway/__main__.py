@@ -6,7 +6,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
-from gateway.commands import feedback, keys, purge, releases
+from gateway.commands import feedback, keys, purge, releases, upgrading
 from gateway.commands.settings import settings as print_settings
 from gateway.database import database_url, open_database, upgrade
 from gateway.errors import StartError
@@ -17,6 +17,7 @@ app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, add_completion=F
 app.add_typer(keys.app, name="keys")
 app.add_typer(releases.app, name="release")
 app.command("purge")(purge.purge)
+app.command("upgrade")(upgrading.upgrade)
 app.command("settings")(print_settings)
 app.command("export-feedback")(feedback.export_feedback)
 

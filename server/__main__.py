@@ -1,11 +1,11 @@
-"""`python -m server`: a real Triton on the CPU, on a given model repository, bound to 127.0.0.1."""
+"""`python -m server`: a real Triton on the CPU, on a given model repository, bound to 127.0.0.1 unless it is the container's."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from server.errors import ServerError
-from server.launcher import ServerOptions, run
+from server.launcher import HOST, ServerOptions, run
 
 
 def parse(arguments: list[str] | None = None) -> ServerOptions:
@@ -28,6 +28,8 @@ def parse(arguments: list[str] | None = None) -> ServerOptions:
         "--threads", type=int, default=0, help="threads of the CPU engine (default: one per usable core)"
     )
     parser.add_argument("--start-timeout", type=float, default=120.0, help="seconds until every model must be ready")
+    parser.add_argument("--installation", type=Path, help="Triton's folder in a container (default: the wheel's)")
+    parser.add_argument("--host", default=HOST, help="address to listen on; needs --installation (default %(default)s)")
     parser.add_argument("--verbose", action="store_true", help="show Triton's information lines too")
     parser.add_argument("extra", nargs="*", help="after --: further tritonserver arguments")
     given = parser.parse_args(arguments)
@@ -41,6 +43,8 @@ def parse(arguments: list[str] | None = None) -> ServerOptions:
         threads=given.threads,
         start_timeout_s=given.start_timeout,
         verbose=given.verbose,
+        installation=given.installation,
+        host=given.host,
         extra=tuple(given.extra),
     )
 

@@ -1,4 +1,4 @@
-"""Finds the tritonserver that the `nvidia-pytriton` wheel brings, and what its Python stub needs to run."""
+"""Finds tritonserver, in the `nvidia-pytriton` wheel or in NVIDIA's container, and what its Python stub needs to run."""
 
 import ctypes
 import importlib.metadata
@@ -17,21 +17,23 @@ INSTALL_HINT = "install it with `make install-server`"
 
 @dataclass(frozen=True)
 class TritonInstallation:
-    """Paths inside the wheel: the binary, the Python backend's library, the stub of this Python, the shared libraries."""
+    """Paths: the binary, the Python backend's library, the stub of this Python, and the wheel's shared libraries."""
 
     binary: Path
     python_backend: Path
     stub: Path
-    libraries: Path
+    libraries: Path | None
 
 
-def find_installation() -> TritonInstallation:
-    """Locate tritonserver beside this interpreter's packages.
+def find_installation(folder: Path | None = None) -> TritonInstallation:
+    """Locate tritonserver in `folder`, laid out as /opt/tritonserver of the container, or beside this interpreter's packages.
 
     Raises:
         PlatformError: not x86-64 Linux.
-        InstallationError: the wheel is missing, or has no stub for this Python version.
+        InstallationError: it is not there, or has no stub for this Python version.
     """
+    if folder is not None:
+        return _container_installation(folder)
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise PlatformError(
             f"tritonserver comes as a wheel for x86-64 Linux only; this is {platform.machine()} {sys.platform}. "
@@ -51,6 +53,15 @@ def find_installation() -> TritonInstallation:
     if not installation.stub.is_file():
         raise InstallationError(f"Triton has no Python stub for Python {version}: use Python 3.11 or 3.12.")
     return installation
+
+
+def _container_installation(folder: Path) -> TritonInstallation:
+    python = folder / "backends" / "python"
+    found = TritonInstallation(folder / "bin" / "tritonserver", python, python / "triton_python_backend_stub", None)
+    for file in (found.binary, found.stub):
+        if not file.is_file():
+            raise InstallationError(f"{file} is missing: name the folder of a Triton with its Python backend.")
+    return found
 
 
 def check_numpy() -> None:
@@ -96,7 +107,7 @@ def triton_environment(installation: TritonInstallation) -> dict[str, str]:
 
     The stub ignores PYTHONPATH; it finds packages through the `bin` of the virtual environment, first on PATH.
     """
-    libraries = [str(installation.libraries)]
+    libraries = [str(installation.libraries)] if installation.libraries else []
     libpython = find_libpython()
     if libpython is not None:
         libraries.append(str(libpython))
@@ -118,7 +129,8 @@ def assemble_backends(installation: TritonInstallation, folder: Path) -> Path:
     """
     # copies: Triton refuses a backend library behind a link that leads out of the directory
     python = shutil.copytree(installation.python_backend, folder / "python")
-    stub = Path(shutil.copy(installation.stub, python))
+    stub = python / installation.stub.name
+    shutil.copyfile(installation.stub, stub)
     stub.chmod(0o755)  # the wheel does not mark it executable
     for backend in (Path(__file__).parent / "backends").glob("*/model.py"):
         (folder / backend.parent.name).mkdir()

@@ -4,6 +4,7 @@ ServerError
 ├── PlatformError        no tritonserver wheel for this operating system or processor
 ├── InstallationError    the Python environment cannot host Triton's Python stub (numpy, libpython, missing package)
 ├── RepositoryError      the model repository lacks a release, a step or a model file
+├── ExposedError         others could reach a Triton that is for this machine alone
 ├── PortTakenError       another process listens on a port that Triton needs
 └── TritonDiedError      tritonserver ended, or did not become ready in time
 """
@@ -23,6 +24,10 @@ class InstallationError(ServerError):
 
 class RepositoryError(ServerError):
     """The model repository is not one that can be served."""
+
+
+class ExposedError(ServerError):
+    """The wheel's Triton may listen on the loopback address only."""
 
 
 class PortTakenError(ServerError):

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from server import environment, repository
-from server.errors import PortTakenError, TritonDiedError
+from server.errors import ExposedError, PortTakenError, TritonDiedError
 
 HOST = "127.0.0.1"
 EXIT_TIMEOUT_S = 20
@@ -55,6 +55,10 @@ class ServerOptions:
     """Seconds until every model must be ready."""
     verbose: bool = False
     """Show Triton's information lines too, not only warnings and errors."""
+    installation: Path | None = None
+    """Folder of a Triton laid out as in NVIDIA's container; None: the wheel's."""
+    host: str = HOST
+    """Address of all listeners; another than this only with `installation`."""
     extra: tuple[str, ...] = field(default=())
     """Further tritonserver arguments, passed on as they are."""
 
@@ -66,26 +70,26 @@ def check_ports(options: ServerOptions) -> None:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                probe.bind((options.host, port))
             except OSError:
                 raise PortTakenError(
-                    f"Port {port} on {HOST} is taken by another process: stop it, or choose another with {flag}."
+                    f"Port {port} on {options.host} is taken by another process: stop it, or choose another with {flag}."
                 ) from None
 
 
 def command(binary: Path, backends: Path, options: ServerOptions, models: tuple[str, ...]) -> list[str]:
-    """The tritonserver command line; every listener is bound to the loopback address."""
+    """The tritonserver command line; every listener is bound to the same address."""
     return [
         str(binary),
         f"--model-repository={options.repository}",
         f"--backend-directory={backends}",
         "--model-control-mode=explicit",
         *(f"--load-model={model}" for model in models),
-        f"--http-address={HOST}",
+        f"--http-address={options.host}",
         f"--http-port={options.http_port}",
-        f"--grpc-address={HOST}",
+        f"--grpc-address={options.host}",
         f"--grpc-port={options.grpc_port}",
-        f"--metrics-address={HOST}",
+        f"--metrics-address={options.host}",
         f"--metrics-port={options.metrics_port}",
         f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
         "--disable-auto-complete-config",
@@ -193,7 +197,12 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
     Raises:
         ServerError: any of its kinds; nothing is left running.
     """
-    installation = environment.find_installation()
+    if options.host != HOST and options.installation is None:
+        raise ExposedError(
+            f"The wheel's Triton lacks security fixes, so it listens on {HOST} only. Leave --host out, or name the "
+            "container's Triton with --installation /opt/tritonserver."
+        )
+    installation = environment.find_installation(options.installation)
     environment.check_numpy()
     models = options.load or (repository.newest_ensemble(options.repository),)
     for model in models:
@@ -224,8 +233,8 @@ def run(options: ServerOptions, announce: Callable[[str], None]) -> int:
                 wait_until_ready(triton, options, models)
                 ready = True
                 announce(
-                    f"Triton is ready: {', '.join(models)}, gRPC {HOST}:{options.grpc_port}, HTTP {HOST}:{options.http_port}, "
-                    f"metrics {HOST}:{options.metrics_port}"
+                    f"Triton is ready: {', '.join(models)}, on {options.host} with gRPC at {options.grpc_port}, HTTP at "
+                    f"{options.http_port}, metrics at {options.metrics_port}"
                 )
                 while triton.process.poll() is None and not stopping:
                     time.sleep(0.1)

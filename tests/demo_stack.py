@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Stack:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    metrics_port: int = 0
+    """Triton's."""
 
     @property
     def url(self) -> str:
@@ -45,15 +47,21 @@ def port_flags(ports: list[int]) -> list[str]:
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path, repository: Path = REPOSITORY) -> Iterator[Stack]:
-    """A ready stack on free ports."""
+def running_stack(
+    folder: Path, repository: Path = REPOSITORY, environment: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A ready stack on free ports; `environment` instead of this process's."""
     ports = free_ports(4)
     command = [sys.executable, "-m", "deploy.local", "--repository", str(repository), *port_flags(ports)]
     with (folder / "stack.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--triton-python", str(TRITON_PYTHON)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+            [*command, "--triton-python", str(TRITON_PYTHON)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
-    stack = Stack(process, ports[0], folder / "stack.log")
+    stack = Stack(process, ports[0], folder / "stack.log", ports[3])
     try:
         wait_until(stack.is_ready, 60, "the stack is ready")
         yield stack

@@ -6,7 +6,7 @@ figures stay in the process, which is enough where nobody reads them.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.records.entry import PredictionEntry
+from gateway.triton.release import Release
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ UNMATCHED = "unmatched"
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_CONFIDENCE_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _REQUEST_BUCKETS = (*_STAGE_BUCKETS, 10.0, 30.0)
 _SAMPLE_INTERVAL_S = 1.0
 _MILLISECONDS = 1000
@@ -46,6 +48,13 @@ class ReadinessFigures(Protocol):
     """What is read from the readiness of Triton."""
 
     def is_ready(self) -> bool: ...
+
+
+class ReleaseFigures(Protocol):
+    """What is read from the releases."""
+
+    @property
+    def known(self) -> Iterable[Release]: ...
 
 
 class Metrics:
@@ -94,6 +103,31 @@ class Metrics:
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
+        self._confidence = Histogram(
+            "gateway_prediction_confidence",
+            "Probability of the likeliest class of each answered photo, by release.",
+            ["release"],
+            buckets=_CONFIDENCE_BUCKETS,
+            registry=registry,
+        )
+        self._reference_classes = _reference(
+            "gateway_reference_class_share",
+            "Share of the release's validation photos that it gave this class.",
+            ["release", "class"],
+            registry,
+        )
+        self._reference_decisions = _reference(
+            "gateway_reference_decision_share",
+            "Share of the release's validation photos with this decision.",
+            ["release", "decision"],
+            registry,
+        )
+        self._reference_confidence = _reference(
+            "gateway_reference_confidence",
+            "Mean probability of the likeliest class on the release's validation photos.",
+            ["release"],
+            registry,
+        )
         self._records_written = Counter(
             "gateway_records_written", "Predictions written to the database.", registry=registry
         )
@@ -128,6 +162,7 @@ class Metrics:
         )
         self._workers.set(1)
         self._seen_written = self._seen_dropped = self._seen_photos_dropped = 0
+        self._described: set[int] = set()
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
@@ -153,6 +188,7 @@ class Metrics:
     def observe(self, entry: PredictionEntry) -> None:
         """Note one answered photo."""
         self._predictions.labels(entry.kind, entry.decision, entry.class_key, str(entry.release)).inc()
+        self._confidence.labels(str(entry.release)).observe(entry.confidence)
         for stage in STAGES:
             if stage in entry.timings_ms:
                 self._stages.labels(stage).observe(entry.timings_ms[stage] / _MILLISECONDS)
@@ -161,16 +197,37 @@ class Metrics:
         """Note what became of a photo that the shadow `release` was offered."""
         self._shadows.labels(outcome, str(release)).inc()
 
-    async def follow(self, readiness: ReadinessFigures, recorder: RecorderFigures | None = None) -> None:
+    def describe(self, release: Release) -> None:
+        """Show what the release answered on its validation photos, where it says so."""
+        if (reference := release.reference) is None:
+            return
+        number = str(release.number)
+        for leaf_class, share in zip(release.classes, reference.class_shares, strict=True):
+            self._reference_classes.labels(number, leaf_class.key).set(share)
+        for decision, share in reference.decision_shares.items():
+            self._reference_decisions.labels(number, decision).set(share)
+        self._reference_confidence.labels(number).set(reference.confidence_mean)
+
+    async def follow(
+        self,
+        readiness: ReadinessFigures,
+        recorder: RecorderFigures | None = None,
+        releases: ReleaseFigures | None = None,
+    ) -> None:
         """Read the state of the parts every second until cancelled, and once more then."""
         try:
             while True:
-                self.sample(readiness, recorder)
+                self.sample(readiness, recorder, releases)
                 await asyncio.sleep(_SAMPLE_INTERVAL_S)
         finally:
-            self.sample(readiness, recorder)
+            self.sample(readiness, recorder, releases)
 
-    def sample(self, readiness: ReadinessFigures, recorder: RecorderFigures | None = None) -> None:
+    def sample(
+        self,
+        readiness: ReadinessFigures,
+        recorder: RecorderFigures | None = None,
+        releases: ReleaseFigures | None = None,
+    ) -> None:
         """Read the state of the parts now."""
         self._ready.set(readiness.is_ready())
         if recorder is not None:
@@ -180,3 +237,11 @@ class Metrics:
             self._photos_dropped.inc(photos_dropped - self._seen_photos_dropped)
             self._seen_written, self._seen_dropped, self._seen_photos_dropped = written, dropped, photos_dropped
             self._records_waiting.set(recorder.waiting)
+        for release in releases.known if releases is not None else ():
+            if release.number not in self._described:
+                self.describe(release)
+                self._described.add(release.number)
+
+
+def _reference(name: str, says: str, labels: list[str], registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, says, labels, registry=registry, multiprocess_mode="livemax")

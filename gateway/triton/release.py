@@ -82,6 +82,18 @@ class Thresholds(_Part):
     coverage: Finite | None = None
 
 
+class Reference(_Part):
+    """What the release answered on its validation photos: what later answers are compared with.
+
+    `class_shares` in class order and `decision_shares` by decision sum to 1 each; `confidence_mean` is of the likeliest class.
+    """
+
+    photos: int = Field(gt=0)
+    class_shares: list[Annotated[float, Field(ge=0, le=1)]]
+    confidence_mean: Annotated[float, Field(ge=0, le=1)]
+    decision_shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
+
+
 class Limits(_Part):
     """What an upload may be: bytes, pixels, shortest side in pixels, longer side over shorter.
 
@@ -107,6 +119,7 @@ class _Parameters(_Part):
     weights: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = []
     metrics: dict[str, Any] = {}
     outlier: Outlier | None = None
+    reference: Reference | None = None
 
 
 class InvalidReleaseError(ValueError):
@@ -130,6 +143,7 @@ class Release:
     crop: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     outlier: Outlier | None = None
+    reference: Reference | None = None
 
     @cached_property
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -190,7 +204,12 @@ def read_release(ensemble: str, parameters: Mapping[str, str]) -> Release:
         crop=parts.crop,
         metrics=parts.metrics,
         outlier=parts.outlier,
+        reference=parts.reference,
     )
+    if release.reference and len(release.reference.class_shares) != len(release.classes):
+        raise InvalidReleaseError(
+            f"{ensemble}: {len(release.classes)} classes, but {len(release.reference.class_shares)} reference shares"
+        )
     for language, names in release.names.items():
         if len(set(names)) < len(names):
             raise InvalidReleaseError(f"{ensemble}: two classes share a name in language {language!r}")

@@ -76,6 +76,11 @@ class Releases:
         """Releases that the route names and Triton did not have ready at the last look."""
         return self._missing
 
+    @property
+    def known(self) -> tuple[Release, ...]:
+        """Those of the route that were ready at the last look, and the chosen one."""
+        return tuple({**self._known, **({self._chosen.number: self._chosen} if self._chosen else {})}.values())
+
     def chosen(self) -> Release:
         """The release that answers now; of a route the stable one.
 

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe.metrics import Metrics
 from gateway.records.entry import PredictionEntry
+from gateway.triton.release import InvalidReleaseError, Release, read_release
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -273,3 +274,49 @@ def test_refusals_by_kind_of_caller() -> None:
     assert value("gateway_refusals_total", {"type": "rate-limited"}) == 1
     assert value("gateway_refusals_total", {"type": "overloaded"}) == 1
     assert value("gateway_rate_limited_total", {"caller": "key"}) == 1
+
+
+def described(**reference: object) -> Release:
+    """Release 7 of two classes, with what it answered on its validation photos."""
+    facts: dict[str, object] = {
+        "release": 7,
+        "task": "cassava",
+        "classes": [{"key": key, "names": {"en": key}} for key in ("cbb", "healthy")],
+        "languages": ["en"],
+        "members": [{"name": "one", "output": "answer_one"}],
+        "thresholds": {},
+        "limits": {"max_bytes": 1, "max_pixels": 1, "min_side": 1, "max_aspect_ratio": 1},
+    }
+    figures = {"photos": 10, "class_shares": [0.3, 0.7], "confidence_mean": 0.8, "decision_shares": {"accepted": 0.9}}
+    facts |= {"reference": figures | reference} if reference.get("photos", 10) else {}
+    return read_release("leaf_ensemble_7", {name: json.dumps(value) for name, value in facts.items()})
+
+
+class Known:
+    """What Triton has ready."""
+
+    def __init__(self, *releases: Release) -> None:
+        self.known = releases
+
+
+def test_what_a_release_answered_before_is_shown_beside_what_it_answers() -> None:
+    metrics = Metrics()
+    metrics.observe(entry(confidence=0.9))
+    metrics.sample(Ready(), releases=Known(described()))
+    value = metrics.registry.get_sample_value
+    assert value("gateway_reference_class_share", {"release": "7", "class": "cbb"}) == 0.3
+    assert value("gateway_reference_class_share", {"release": "7", "class": "healthy"}) == 0.7
+    assert value("gateway_reference_decision_share", {"release": "7", "decision": "accepted"}) == 0.9
+    assert value("gateway_reference_confidence", {"release": "7"}) == 0.8
+    assert value("gateway_prediction_confidence_sum", {"release": "7"}) == 0.9
+
+
+def test_a_release_without_validation_photos_has_no_reference() -> None:
+    metrics = Metrics()
+    metrics.sample(Ready(), releases=Known(described(photos=0)))
+    assert metrics.registry.get_sample_value("gateway_reference_confidence", {"release": "7"}) is None
+
+
+def test_a_reference_of_other_classes_is_refused() -> None:
+    with pytest.raises(InvalidReleaseError, match="2 classes, but 3 reference shares"):
+        described(class_shares=[0.3, 0.3, 0.4])

@@ -1,0 +1,1 @@
+"""How much it takes for so many photos a second, what it costs, and what breaks first."""

@@ -1,0 +1,77 @@
+"""docker-compose.yml as a client reads it: who runs, who may be reached, what stops it."""
+
+import re
+
+import pytest
+
+from deploy.first_env import ROOT, SECRETS
+from deploy.linting.compose import EXAMPLE, PROFILES, ComposeError, configuration
+
+ALL = ("gpu", "cpu", "bot", "observe", "track")
+INTERNAL = {"serving", "data", "observing"}
+
+
+@pytest.fixture(scope="module")
+def everything() -> dict[str, dict[str, object]]:
+    """Every service, whatever its profile."""
+    return dict(configuration(ALL)["services"])
+
+
+def test_each_service_belongs_to_its_profile(everything: dict[str, dict[str, list[str]]]) -> None:
+    belongs = {name: " ".join(service.get("profiles", [])) for name, service in everything.items()}
+    assert belongs == {
+        **dict.fromkeys(("gateway", "keys", "postgres"), ""),
+        **dict.fromkeys(("triton", "plans"), "gpu"),
+        "triton-cpu": "cpu",
+        "bot": "bot",
+        **dict.fromkeys(("prometheus", "grafana", "otel-collector"), "observe"),
+        "mlflow": "track",
+    }
+    assert {profile for profiles in PROFILES for profile in profiles} == set(ALL)
+
+
+@pytest.mark.parametrize("name", ["GATEWAY_SECRET", "MODEL_REPOSITORY"])
+def test_what_is_not_set_stops_it_with_a_sentence(name: str) -> None:
+    with pytest.raises(ComposeError, match=rf"{name} is missing a value: is not set"):
+        configuration(("cpu",), {key: value for key, value in EXAMPLE.items() if key != name})
+
+
+def test_no_secret_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    for name in (*SECRETS, "MODEL_REPOSITORY"):
+        assert f"${{{name}:?is not set; run 'make env' once" in text, name
+        assert set(re.findall(rf"\$\{{{name}(.{{2}})", text)) == {":?"}, name
+
+
+def test_only_the_gateway_is_reachable_from_elsewhere(everything: dict[str, dict[str, list[str]]]) -> None:
+    ports = {name: service["ports"] for name, service in everything.items() if "ports" in service}
+    assert ports.pop("gateway") == ["0.0.0.0:8080:8080"]
+    assert ports == {"mlflow": ["127.0.0.1:5000:5000"], "grafana": ["127.0.0.1:3000:3000"]}
+
+
+def test_triton_and_the_database_have_no_way_out(everything: dict[str, dict[str, object]]) -> None:
+    networks = configuration(ALL)["networks"]
+    assert {name for name, network in networks.items() if (network or {}).get("internal")} == INTERNAL
+    for name in ("triton", "triton-cpu", "postgres", "keys", "prometheus", "otel-collector"):
+        assert set(everything[name]["networks"]) <= INTERNAL, name  # type: ignore[call-overload]
+    assert everything["plans"]["network_mode"] == "none"
+
+
+def test_every_service_is_confined(everything: dict[str, dict[str, object]]) -> None:
+    for name, service in everything.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"], name
+
+
+def test_triton_may_not_write_releases_and_gets_time_to_end(everything: dict[str, dict[str, object]]) -> None:
+    for name in ("triton", "triton-cpu"):
+        assert "./build/served:/models:ro" in everything[name]["volumes"]  # type: ignore[operator]
+        assert everything[name]["stop_grace_period"] == "45s"
+
+
+def test_one_tag_moves_triton_and_tensorrt_together() -> None:
+    services = configuration(("gpu",), EXAMPLE | {"TRITON_TAG": "26.11", "TRITON_DIGEST": "@sha256:abc"})["services"]
+    assert services["triton"]["image"] == "nvcr.io/nvidia/tritonserver:26.11-py3@sha256:abc"
+    assert "TRITON_TAG=26.11" in services["plans"]["build"]["args"]
