@@ -83,14 +83,14 @@ configurations: install-dev ## write model_repository/ anew: the production pair
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway
-test: install-dev install-test-server system-test ## all checks and tests, on a real Triton
+test: install-dev install-test-server install-tensorrt system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-test-server install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dev install-test-server install-tensorrt system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev ## style and dead code
@@ -120,11 +120,12 @@ bench-gateway: install-dev install-server install-gateway .venv/peers/.installed
 
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dev install-tensorrt install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
+install-tensorrt: .venv/tensorrt/.linked ## TensorRT's builder without a GPU, for tests (150 MB download; needs a C compiler)
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system
@@ -132,6 +133,7 @@ install-test-server: .venv/triton/.measured
 .venv/bot/.installed: requirements/bot.txt | $(UV)
 .venv/dev/.installed: requirements/dev.txt | $(UV)
 .venv/peers/.installed: requirements/peers.txt | $(UV)
+.venv/tensorrt/.installed: requirements/tensorrt.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -143,6 +145,11 @@ install-test-server: .venv/triton/.measured
 	@$(UV) pip install --quiet --require-hashes --python .venv/triton/bin/python -r $<
 	@touch $@
 
+# the Python API looks beside itself for TensorRT's libraries
+.venv/tensorrt/.linked: deploy/tensorrt_rtx.py .venv/tensorrt/.installed | system-test
+	@.venv/tensorrt/bin/python deploy/tensorrt_rtx.py
+	@touch $@
+
 $(UV): requirements/uv.txt
 	$(if $(PYTHON),,$(error Python 3.11 or 3.12 is needed and was not found: install it, or say PYTHON=path))
 	@$(PYTHON) -m venv .venv/uv
@@ -151,7 +158,7 @@ $(UV): requirements/uv.txt
 system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
 	@$(PYTHON) deploy/system_packages.py serve
 
-system-test: ## Chromium, PostgreSQL and Redis for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis and a C compiler for the tests that run them, likewise
 	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
@@ -164,6 +171,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra tensorrt -o requirements/tensorrt.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/uv.in -o requirements/uv.txt
 
