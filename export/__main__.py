@@ -17,29 +17,6 @@ def say(line: str) -> None:
     sys.stderr.flush()
 
 
-def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str, str]]:
-    """`bfloat16 vit_base_384=int8` to the precision of all members and of single ones.
-
-    Raises:
-        ExportError: an unknown precision or member.
-    """
-    from export.options import CPU_PRECISIONS
-
-    whole, single = "float32", {}
-    for word in words:
-        name, equals, precision = word.rpartition("=")
-        if precision not in CPU_PRECISIONS or (equals and name not in members):
-            raise ExportError(
-                f"--cpu-precision {word}: say one of {', '.join(CPU_PRECISIONS)}, or MEMBER=PRECISION with a member of "
-                f"this release ({', '.join(members)})."
-            )
-        if equals:
-            single[name] = precision
-        else:
-            whole = precision
-    return whole, single
-
-
 def release(given: argparse.Namespace) -> None:
     """Write the next release."""
     if given.members:
@@ -62,10 +39,11 @@ def champions(given: argparse.Namespace) -> None:
 def write(given: argparse.Namespace, folders: list[Path]) -> None:
     """Write the next release of some trained-model folders."""
     from export.members import read_member
-    from export.options import ReleaseOptions
+    from export.options import ReleaseOptions, cpu_precisions
     from export.photos import read_photo, sample_photos
     from export.refusal import RefusalOptions
     from export.release import write_release
+    from export.summary import next_command, of_release
 
     start = time.monotonic()
     members = [read_member(folder.resolve()) for folder in folders]
@@ -92,22 +70,36 @@ def write(given: argparse.Namespace, folders: list[Path]) -> None:
     )
     photos = sample_photos(given.photos, given.check_photos)
     number = write_release(given.repository, members, photos, options, say)
-    say(f"release {number} is in {given.repository} after {time.monotonic() - start:.0f} s; serve it with:")
-    sys.stdout.write(f"make serve REPOSITORY={given.repository}\n")
+    say(f"release {number} is in {given.repository} after {time.monotonic() - start:.0f} s; for the change request:")
+    sys.stdout.write(of_release(given.repository, number))
+    sys.stdout.flush()
+    say("next:")
+    sys.stdout.write(f"{next_command(given.repository, number)}\n")
+
+
+def summary(given: argparse.Namespace) -> None:
+    """Sum a release up as it stands now."""
+    from export.summary import next_command, of_release
+
+    sys.stdout.write(of_release(given.repository, given.release))
+    sys.stdout.write(f"{next_command(given.repository, given.release)}\n")
 
 
 def plan(given: argparse.Namespace) -> None:
     """Build a release's TensorRT plans."""
-    from export.engines import build_release
+    from export.planning import build_release
 
-    build_release(given.repository, given.release, say)
+    build_release(given.repository, given.release, say, given.replace)
 
 
 def verify(given: argparse.Namespace) -> None:
     """Check plans against this host."""
+    from export import gpus
     from export import verify as checks
 
-    for line in checks.verify(given.repository, given.tensorrt, given.compute_capability):
+    here = [gpu.compute_capability for gpu in gpus.visible()]
+    capabilities = given.compute_capability or sorted({one for one in here if one is not None})
+    for line in checks.verify(given.repository, given.tensorrt, capabilities):
         sys.stdout.write(f"{line}\n")
 
 
@@ -150,15 +142,31 @@ def parser() -> argparse.ArgumentParser:
     registry_flags(command)
     command.set_defaults(run=champions)
 
+    command = commands.add_parser(
+        "summary", help="a release in short, with the plans built since, for a change request"
+    )
+    command.add_argument("--repository", type=Path, required=True, help="model repository")
+    command.add_argument("--release", type=int, required=True, help="number of the release")
+    command.set_defaults(run=summary)
+
     command = commands.add_parser("plan", help="TensorRT plans of a release, on the GPU host that serves them")
     command.add_argument("--repository", type=Path, required=True, help="model repository")
     command.add_argument("--release", type=int, required=True, help="number of the release")
+    command.add_argument(
+        "--replace", action="store_true", help="let a plan of another kind of GPU go where there is one name for both"
+    )
     command.set_defaults(run=plan)
 
     command = commands.add_parser("verify", help="whether this host can load a repository's plans")
     command.add_argument("--repository", type=Path, required=True, help="model repository")
     command.add_argument("--tensorrt", default=PINNED_TENSORRT, help="version that serves (default %(default)s)")
-    command.add_argument("--compute-capability", help="of the GPU that serves, as 8.9 (default: not checked)")
+    command.add_argument(
+        "--compute-capability",
+        nargs="+",
+        default=[],
+        metavar="X.Y",
+        help="of the GPUs that serve, as 8.9 (default: of this host's; without any, the plans that are there are checked)",
+    )
     command.set_defaults(run=verify)
 
     command = commands.add_parser("seeded", help="full-size members with seeded weights, to try the path")

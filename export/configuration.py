@@ -13,6 +13,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from export.errors import ReleaseFactsError
 from export.members import Member
+from export.plan_files import plan_names
 
 MAX_BATCH_SIZE = 16
 QUEUE_SIZE = 64
@@ -54,6 +55,7 @@ def member_step(member: Member) -> pb.ModelConfig:
     config.output.add(name=member.statistics, data_type=pb.TYPE_FP32, dims=[member.outputs.statistics])
     _add_map(config, member)
     config.optimization.cuda.graphs = True
+    config.cc_model_filenames.update(plan_names())
     warmup = config.model_warmup.add(name="noise", batch_size=1)
     warmup.inputs[member.pixels].CopyFrom(pb.ModelWarmup.Input(data_type=pb.TYPE_FP32, dims=dims, random_data=True))
     return config

@@ -1,20 +1,14 @@
-"""TensorRT plans from a release's ONNX files, through TensorRT's Python API; needs neither torch nor onnx.
-
-A plan loads only in the TensorRT version and on the kind of GPU that built it, so it is built on each kind of GPU host,
-inside the container that serves, and `engine_manifest.json` says what it was built with.
-"""
+"""A TensorRT plan from an ONNX file, through TensorRT's Python API; needs neither torch nor onnx."""
 
 import importlib
-import json
-import shutil
-import subprocess
-from collections.abc import Callable
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.durable import write
 from export.errors import EngineError
-from export.verify import MANIFEST, PINNED_TENSORRT, sha256
+from export.verify import PINNED_TENSORRT
 
 CONTAINER = "nvcr.io/nvidia/tritonserver:26.08-py3"
 MODULES = ("tensorrt", "tensorrt_bindings")
@@ -29,6 +23,7 @@ def load_tensorrt(pinned: str = PINNED_TENSORRT) -> Any:
     Raises:
         EngineError: not installed, its libraries are missing, or not the version that the pinned Triton loads.
     """
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # count GPUs as nvidia-smi does, which names them
     reasons = []
     for name in MODULES:
         try:
@@ -53,7 +48,16 @@ def load_tensorrt(pinned: str = PINNED_TENSORRT) -> Any:
     )
 
 
-def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> bytes:
+@dataclass(frozen=True)
+class BuiltPlan:
+    """What TensorRT made of an ONNX file."""
+
+    content: bytes
+    tensors: dict[str, list[str | int]]
+    """Type and sides of every input and output by name; -1 is the batch."""
+
+
+def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> BuiltPlan:
     """One plan with one profile: batches of 1 to 16, other sides fixed.
 
     Raises:
@@ -64,11 +68,7 @@ def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> byte
     network = builder.create_network()
     parser = trt.OnnxParser(network, logger)
     if not parser.parse_from_file(str(source)):
-        errors = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
-        raise EngineError(
-            f"TensorRT {trt.__version__} cannot read {source}: {errors}. Where an operator is not supported, train another "
-            "architecture, or serve this member through the onnxruntime backend."
-        )
+        raise EngineError(_unread(trt, source, [parser.get_error(index) for index in range(parser.num_errors)]))
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
     profile = builder.create_optimization_profile()
@@ -84,49 +84,26 @@ def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> byte
         raise EngineError(f"TensorRT built nothing of {source}: {'; '.join(logger.errors) or 'no reason given'}.")
     if timing_cache is not None and has_cache:
         write(timing_cache, bytes(config.get_timing_cache().serialize()))
-    return bytes(plan)
+    return BuiltPlan(bytes(plan), _tensors(network))
 
 
-def build_release(
-    repository: Path, number: int, progress: Callable[[str], None], pinned: str = PINNED_TENSORRT
-) -> None:
-    """Plans of every member of a release, each beside its ONNX file, the manifest last.
-
-    Raises:
-        EngineError: as above, or the release is not there.
-    """
-    trt = load_tensorrt(pinned)
-    found = sorted(repository.glob(f"*/{number}/cpu_engine.json"))
-    if not (repository / f"leaf_ensemble_{number}").is_dir() or not found:
-        raise EngineError(f"{repository} holds no release {number}: export it first, or name another.")
-    for file in found:
-        folder = file.parent
-        half = folder / "model_float16.onnx"
-        source = half if half.is_file() else folder / "model.onnx"
-        progress(f"{folder.parent.name}: building from {source.name} with TensorRT {trt.__version__}")
-        plan = build_plan(trt, source, repository / ".timing_cache")
-        write(folder / "model.plan", plan)
-        manifest = {
-            "tensorrt": trt.__version__,
-            **_gpu(),
-            "profile": dict(zip(("min", "opt", "max"), PROFILE, strict=True)),
-            "onnx": source.name,
-            "onnx_sha256": sha256(source),
-            "plan_sha256": sha256(folder / "model.plan"),
-        }
-        write(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+def _unread(trt: Any, source: Path, errors: list[Any]) -> str:
+    """Why a file was not parsed: operators by name, and everything else in the parser's words."""
+    refused = [error for error in errors if error.code().name.startswith(("UNSUPPORTED_NODE", "INVALID_NODE"))]
+    operators = sorted({error.node_operator() for error in refused if error.node_operator()})
+    if not operators:
+        return f"TensorRT {trt.__version__} cannot read {source}: {'; '.join(error.desc() for error in errors)}"
+    return (
+        f"TensorRT {trt.__version__} does not support {', '.join(operators)} as {source} uses it "
+        f"({'; '.join(error.desc() for error in errors)}): train another architecture, or serve this member through the "
+        "onnxruntime backend."
+    )
 
 
-def _gpu() -> dict[str, str | None]:
-    """The first GPU's name, compute capability and driver; None for each where there is no GPU."""
-    keys = ("gpu", "compute_capability", "driver")
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    if shutil.which(query[0]) is None:
-        return dict.fromkeys(keys)
-    answer = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
-    if answer.returncode or not answer.stdout.strip():
-        return dict.fromkeys(keys)
-    return dict(zip(keys, (part.strip() for part in answer.stdout.splitlines()[0].split(",")), strict=True))
+def _tensors(network: Any) -> dict[str, list[str | int]]:
+    given = [network.get_input(index) for index in range(network.num_inputs)]
+    answered = [network.get_output(index) for index in range(network.num_outputs)]
+    return {tensor.name: [tensor.dtype.name, *tensor.shape] for tensor in (*given, *answered)}
 
 
 def _logger(trt: Any) -> Any:

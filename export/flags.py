@@ -3,15 +3,7 @@
 import argparse
 from pathlib import Path
 
-from export.gates import DEFAULTS, override
-
-
-def share(text: str) -> float:
-    """An argument strictly between 0 and 1."""
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+from export.gates import DEFAULTS, override, share
 
 
 def registry_flags(command: argparse.ArgumentParser) -> None:

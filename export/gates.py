@@ -99,3 +99,11 @@ def override(text: str) -> tuple[str, float | None]:
         return name, None if value == "off" else float(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text}: say {name}=NUMBER or {name}=off") from None
+
+
+def share(text: str) -> float:
+    """An argument strictly between 0 and 1."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value

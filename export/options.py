@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from export.errors import ExportError
 from export.refusal import RefusalOptions
 
 CPU_PRECISIONS = ("float32", "bfloat16", "int8")
@@ -37,3 +38,24 @@ class ReleaseOptions:
     """Photos that travel with the release, at most three; empty: the first on which the conversion is checked."""
     triton_python: Path | None = None
     """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""
+
+
+def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str, str]]:
+    """`bfloat16 vit_base_384=int8` to the precision of all members and of single ones.
+
+    Raises:
+        ExportError: an unknown precision or member.
+    """
+    whole, single = "float32", {}
+    for word in words:
+        name, equals, precision = word.rpartition("=")
+        if precision not in CPU_PRECISIONS or (equals and name not in members):
+            raise ExportError(
+                f"--cpu-precision {word}: say one of {', '.join(CPU_PRECISIONS)}, or MEMBER=PRECISION with a member of "
+                f"this release ({', '.join(members)})."
+            )
+        if equals:
+            single[name] = precision
+        else:
+            whole = precision
+    return whole, single

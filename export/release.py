@@ -122,7 +122,7 @@ class _Draft:
         self.outliers: OutlierModel | None = None
         self.gathered = Gathered()
         self.groups = refusal.groups_of(members[0], options.refusal)
-        self.report: dict[str, Any] = {"release": number, "members": {}}
+        self.report: dict[str, Any] = {"release": number, "check_photos": len(samples), "members": {}}
         self.expected: list[Any] = []
         self.before: float | None = None
         classes, room = members[0].class_count, configuration.room_beside(self.facts()) - ROOM_KEPT
@@ -229,6 +229,7 @@ class _Draft:
             with served.serving(self.folder, self.number, self.options.triton_python) as ask:
                 said = served.compare(ask, self.members, self.samples, self.expected)
                 probed = served.probe(ask, self.probes, self.promised()) if self.probes else 0.0
+                said |= served.latencies(ask, self.samples[0])
             self.gates.at_most("served_parity", max(*said["differences"].values(), probed))
             self.report["served"] = said | {"probes_difference": probed}
         self.report |= report.of_release(self.members, self.folder, names, self.calibration, facts, self.gates)

@@ -4,7 +4,7 @@ import hashlib
 import html
 import importlib.metadata
 import json
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from export.configuration import StepNames
 from export.durable import write
 from export.gates import Gates
 from export.members import Member
+from export.stages import stages
+from export.timing import BATCHES, machine, milliseconds
 
-BATCHES = (1, 2, 4, 8)
-REPEATS = 3
 LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2a1b}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}td,th{border:1px solid #c5cfc5;padding:.25rem .6rem;text-align:left;
@@ -64,24 +64,21 @@ def of_release(
         "probes": probes.said(facts["probes"]) if "probes" in facts else None,
         "gates": gates.said(),
         "files": {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in files},
+        "machine": machine(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
 
 
 def latencies(member: Member, file: Path, pixels: torch.Tensor) -> dict[str, float]:
-    """Milliseconds of a whole batch in ONNX Runtime on this machine's CPU, the best of three; of the member alone."""
+    """Milliseconds of a whole batch in ONNX Runtime on this machine's CPU, the best of a few; of the member alone."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     said = {}
     for size in BATCHES:
         batch = pixels[:1].repeat(size, 1, 1, 1).numpy()
-        times = []
-        for _ in range(REPEATS):
-            start = time.perf_counter()
-            session.run([member.probabilities], {member.pixels: batch})
-            times.append(time.perf_counter() - start)
-        said[str(size)] = round(1000 * min(times), 1)
+        run = partial(session.run, [member.probabilities], {member.pixels: batch})
+        said[str(size)] = float(milliseconds(run)["least"])
     return said
 
 
@@ -92,7 +89,8 @@ def sha256(file: Path) -> str:
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
-    """Both forms, into the ensemble's folder."""
+    """Both forms, into the ensemble's folder; there is no plan yet."""
+    report = {**report, "stages": stages(report, {})}
     write(folder / "report.json", (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
     write(folder / "report.html", to_html(report).encode())
 
@@ -102,14 +100,34 @@ def to_html(report: dict[str, Any]) -> str:
     title = f"Release {report['release']} · {html.escape(report['task'])}"
     comparison = report.get("comparison")
     verdict = "" if comparison is None else f"<p>{html.escape(comparison['verdict'])}</p>"
-    parts = [f"<h1>{title}</h1>{verdict}", "<h2>Gates</h2>", _gates(report["gates"])]
+    parts = [
+        f"<h1>{title}</h1>{verdict}",
+        "<h2>Stages</h2>",
+        _stages(report),
+        "<h2>Gates</h2>",
+        _gates(report["gates"]),
+    ]
     for key, value in report.items():
-        if key not in ("release", "gates"):
+        if key not in ("release", "gates", "stages"):
             parts.append(f"<h2>{html.escape(key.replace('_', ' ').capitalize())}</h2>{_value(value)}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _stages(report: dict[str, Any]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in ("", *report["members"], "photos", ""))
+    rows = [
+        [step["stage"], *map(_difference, step["differences"].values()), step["photos"] or "", step["note"]]
+        for step in report["stages"]
+    ]
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<p>Largest difference of a probability.</p><table><tr>{head}</tr>{body}</table>"
+
+
+def _difference(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.1e}"
 
 
 def _gates(verdicts: list[dict[str, Any]]) -> str:

@@ -8,7 +8,7 @@ import io
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,30 @@ from export.configuration import ENCODED_IMAGE, ENSEMBLE, PROBABILITIES
 from export.errors import ServedError
 from export.members import Member
 from export.probes import Probe
+from export.timing import BATCHES, machine, milliseconds
 
 ROOT = Path(__file__).parents[1]
 START_S = 300
 ANSWER_S = 120
 
 
-Ask = Callable[[bytes, Sequence[str]], dict[str, NDArray[np.float32]]]
-"""An image file and names of outputs to their values, without the batch axis."""
+class Asking:
+    """Asks an ensemble that is served."""
+
+    def __init__(self, client: grpc.InferenceServerClient, ensemble: str) -> None:
+        self._client, self._ensemble = client, ensemble
+
+    def __call__(self, encoded: bytes, outputs: Sequence[str], count: int = 1) -> dict[str, NDArray[np.float32]]:
+        """An image file `count` times in one request, and names of outputs, to the first photo's values."""
+        tensor = grpc.InferInput(ENCODED_IMAGE, [count, len(encoded)], "UINT8")
+        tensor.set_data_from_numpy(np.frombuffer(encoded, np.uint8)[None].repeat(count, axis=0))
+        wanted = [grpc.InferRequestedOutput(name) for name in outputs]
+        result = self._client.infer(self._ensemble, [tensor], outputs=wanted, client_timeout=ANSWER_S)
+        return {name: result.as_numpy(name)[0] for name in outputs}
 
 
 @contextlib.contextmanager
-def serving(repository: Path, number: int, python: Path) -> Iterator[Ask]:
+def serving(repository: Path, number: int, python: Path) -> Iterator[Asking]:
     """A real Triton on release `number` of a repository, as long as the context lasts.
 
     Args:
@@ -54,7 +66,7 @@ def serving(repository: Path, number: int, python: Path) -> Iterator[Ask]:
     try:
         with grpc.InferenceServerClient(f"127.0.0.1:{ports[1]}") as client:
             _wait(client, ensemble, process, log)
-            yield partial(_ask, client, ensemble)
+            yield Asking(client, ensemble)
     except InferenceServerException as error:
         raise ServedError(f"{ensemble} fails in Triton: {error}. No release was written.") from error
     finally:
@@ -64,44 +76,42 @@ def serving(repository: Path, number: int, python: Path) -> Iterator[Ask]:
 
 
 def compare(
-    ask: Ask, members: Sequence[Member], photos: Sequence[Image.Image], expected: Sequence[NDArray[np.float32]]
+    ask: Asking, members: Sequence[Member], photos: Sequence[Image.Image], expected: Sequence[NDArray[np.float32]]
 ) -> dict[str, Any]:
-    """Largest differences of each member's probabilities on photos sent as PNG, and milliseconds a photo.
+    """Largest differences of each member's probabilities on photos sent as PNG.
 
     Args:
         expected: torch's probabilities, [photos, classes] per member.
     """
     answers: dict[str, list[NDArray[np.float32]]] = {member.answer: [] for member in members}
-    times = []
     for photo in photos:
-        encoded = io.BytesIO()
-        photo.save(encoded, "PNG")
-        start = time.perf_counter()
-        said = ask(encoded.getvalue(), list(answers))
-        times.append(time.perf_counter() - start)
+        said = ask(_encoded(photo, "PNG"), list(answers))
         for name, rows in answers.items():
             rows.append(said[name])
     differences = {
         member.name: float(np.abs(np.stack(answers[member.answer]) - torch_says).max())
         for member, torch_says in zip(members, expected, strict=True)
     }
-    return {"photos": len(photos), "differences": differences, "milliseconds_one_photo": round(1000 * min(times), 1)}
+    return {"photos": len(photos), "differences": differences}
 
 
-def probe(ask: Ask, probes: Sequence[Probe], expected: NDArray[np.float64]) -> float:
+def latencies(ask: Asking, photo: Image.Image) -> dict[str, Any]:
+    """Milliseconds of requests with one to eight copies of a photo as JPEG, for the whole ensemble, one request at a time."""
+    encoded = _encoded(photo, "JPEG")
+    by_batch = {str(count): milliseconds(partial(ask, encoded, [PROBABILITIES], count)) for count in BATCHES}
+    return {"machine": machine(), "milliseconds_by_batch": by_batch}
+
+
+def probe(ask: Asking, probes: Sequence[Probe], expected: NDArray[np.float64]) -> float:
     """Largest difference of the release's probabilities on its probes from what it promises, [probes, classes]."""
     rows = [ask(probe.jpeg, [PROBABILITIES])[PROBABILITIES] for probe in probes]
     return float(np.abs(np.stack(rows) - expected).max())
 
 
-def _ask(
-    client: grpc.InferenceServerClient, ensemble: str, encoded: bytes, outputs: Sequence[str]
-) -> dict[str, NDArray[np.float32]]:
-    tensor = grpc.InferInput(ENCODED_IMAGE, [1, len(encoded)], "UINT8")
-    tensor.set_data_from_numpy(np.frombuffer(encoded, np.uint8)[None])
-    wanted = [grpc.InferRequestedOutput(name) for name in outputs]
-    result = client.infer(ensemble, [tensor], outputs=wanted, client_timeout=ANSWER_S)
-    return {name: result.as_numpy(name)[0] for name in outputs}
+def _encoded(photo: Image.Image, kind: str) -> bytes:
+    encoded = io.BytesIO()
+    photo.save(encoded, kind)
+    return encoded.getvalue()
 
 
 def _wait(client: grpc.InferenceServerClient, ensemble: str, process: subprocess.Popen[bytes], log: Path) -> None:

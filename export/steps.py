@@ -39,13 +39,15 @@ def plan_steps(repository: Path, members: list[Member]) -> Plan:
     Raises:
         StepConflictError: a member's name is taken by another configuration.
     """
-    member_steps = [configuration.member_step(member) for member in members]
-    for config in member_steps:
-        if _taken(repository, config):
+    member_steps = []
+    for member in members:
+        config = _agreed(repository, configuration.member_step(member))
+        if config is None:
             raise StepConflictError(
-                f"{repository / config.name / 'config.pbtxt'} differs from what this release needs (shape, types, outputs "
+                f"{repository / member.name / 'config.pbtxt'} differs from what this release needs (shape, types, outputs "
                 "or batch size). Other releases share it, so it stays: rename the member's folder to a new step name."
             )
+        member_steps.append(config)
     photo_bytes = WARMUP_PHOTO.stat().st_size
     preprocess = configuration.preprocess_step(members, photo_bytes)
     preprocess.name = _free_name(repository, preprocess)
@@ -54,15 +56,17 @@ def plan_steps(repository: Path, members: list[Member]) -> Plan:
     names = StepNames(preprocess.name, average.name)
     original = configuration.ensemble(members, None, {}, names)
     configs = [*member_steps, preprocess, average]
-    if not _taken(repository, original):
+    if _agreed(repository, original) is not None:
         configs.append(original)
     return Plan(names, tuple(configs))
 
 
 def write_steps(repository: Path, plan: Plan) -> None:
-    """Write the configurations and the warm-up picture."""
+    """Write the configurations that are not there yet, and the warm-up picture."""
     for config in plan.configurations:
-        write(repository / config.name / "config.pbtxt", configuration.to_text(config).encode())
+        file = repository / config.name / "config.pbtxt"
+        if not file.is_file():
+            write(file, configuration.to_text(config).encode())
     write(repository / plan.names.preprocess / "warmup" / configuration.WARMUP_PHOTO, WARMUP_PHOTO.read_bytes())
 
 
@@ -74,10 +78,20 @@ def write_preprocessing(folder: Path, members: list[Member]) -> None:
     (folder / "preprocessing.json").write_text(json.dumps(views, indent=1) + "\n")
 
 
-def _taken(repository: Path, config: ModelConfig) -> bool:
-    """Whether another configuration lies under this one's name."""
+def _agreed(repository: Path, config: ModelConfig) -> ModelConfig | None:
+    """The configuration under this one's name, be it yet to come; None where it is another.
+
+    Which plans a step names is its own: that list grows with the GPUs there are, and a step keeps the one it began with.
+    """
     file = repository / config.name / "config.pbtxt"
-    return file.is_file() and bool(configuration.from_text(file.read_text(encoding="utf-8")) != config)
+    if not file.is_file():
+        return config
+    present = configuration.from_text(file.read_text(encoding="utf-8"))
+    wanted = ModelConfig()
+    wanted.CopyFrom(config)
+    wanted.cc_model_filenames.clear()
+    wanted.cc_model_filenames.update(present.cc_model_filenames)
+    return present if present == wanted else None
 
 
 def _free_name(repository: Path, config: ModelConfig) -> str:
@@ -85,7 +99,7 @@ def _free_name(repository: Path, config: ModelConfig) -> str:
     base, number = config.name, 1
     candidate = ModelConfig()
     candidate.CopyFrom(config)
-    while _taken(repository, candidate):
+    while _agreed(repository, candidate) is None:
         number += 1
         candidate.name = f"{base}_{number}"
     return str(candidate.name)

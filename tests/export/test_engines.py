@@ -1,45 +1,186 @@
-"""Plans and their manifest: `verify` with the standard library alone, plain messages, and TensorRT's real builder.
-
-The builder runs where TENSORRT_PYTHON names a Python with TensorRT's module and LD_LIBRARY_PATH has its libraries (those
-of TensorRT-RTX build without a GPU); elsewhere that test is skipped.
+"""Plans of several kinds of GPU and their manifest: `plan` with a builder that writes a few bytes, `verify` with the
+standard library alone, and plain messages.
 """
 
 import json
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from processes import ROOT
 from tiny_networks import production_repository
 
-from export import engines
+from export import engines, gpus, planning
 from export.__main__ import main
+from export.configuration import from_text, to_text
+from export.engines import BuiltPlan
 from export.errors import EngineError
-from export.verify import MANIFEST, PINNED_TENSORRT, sha256
+from export.plan_files import MANIFEST, UNNAMED
+from export.verify import PINNED_TENSORRT, sha256
 
-TENSORRT_PYTHON = os.environ.get("TENSORRT_PYTHON")
 MEMBERS = ("efficientnet_b4", "vit_base_384")
 
 
 @pytest.fixture
-def planned(tmp_path: Path) -> Path:
-    """A repository with a release whose plans are a few bytes, their manifests true."""
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that says which GPUs the host has, one `name, capability, driver` a line; none at first."""
+    said, tool = tmp_path / "gpus", tmp_path / "bin" / gpus.TOOL
+    said.write_text("")
+    tool.parent.mkdir()
+    choose = f'[ "$1" = --query-gpu=name,compute_cap,driver_version ] || exit 1; shift 2\nsaid={said}\n'
+    tool.write_text(f'#!/bin/sh\n{choose}if [ "$1" = --id ]; then sed -n "$(($2 + 1))p" $said; else cat $said; fi\n')
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return said
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a release of tiny networks and no plan."""
     repository, _ = production_repository(tmp_path)
     for name in MEMBERS:
+        (repository / name / "1" / "cpu_engine.json").write_text('{"precision": "float32"}')
+    return repository
+
+
+@pytest.fixture
+def planned(repository: Path) -> Path:
+    """The same with plans of a few bytes for one kind of GPU, their manifests true."""
+    for name in MEMBERS:
         folder = repository / name / "1"
-        (folder / "cpu_engine.json").write_text('{"precision": "float32"}')
-        (folder / "model.plan").write_bytes(name.encode())
-        manifest = {
+        (folder / "model_cc89.plan").write_bytes(name.encode())
+        entry = {
             "tensorrt": PINNED_TENSORRT,
             "compute_capability": "8.9",
             "onnx": "model.onnx",
             "onnx_sha256": sha256(folder / "model.onnx"),
-            "plan_sha256": sha256(folder / "model.plan"),
+            "plan_sha256": sha256(folder / "model_cc89.plan"),
         }
-        (folder / MANIFEST).write_text(json.dumps(manifest))
+        (folder / MANIFEST).write_text(json.dumps({"plans": {"model_cc89.plan": entry}}))
     return repository
+
+
+class FakeTensorrt:
+    """As much of the module as planning looks at."""
+
+    __version__ = PINNED_TENSORRT
+
+
+@pytest.fixture
+def build(host: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `plan` on a host with one GPU of a capability; the plan's bytes say which."""
+    monkeypatch.setattr(planning, "load_tensorrt", lambda _pinned: FakeTensorrt)
+
+    def run(repository: Path, capability: str | None, *flags: str) -> int:
+        host.write_text("" if capability is None else f"NVIDIA X, Y, {capability}, 615.61\n")
+        content = f"a plan for {capability}".encode()
+        monkeypatch.setattr(planning, "build_plan", lambda *_: BuiltPlan(content, {"x": ["FLOAT", -1, 3]}))
+        return main(["plan", "--repository", str(repository), "--release", "1", *flags])
+
+    return run
+
+
+def plans(repository: Path) -> dict[str, bytes]:
+    """Plans of one member."""
+    return {file.name: file.read_bytes() for file in (repository / "vit_base_384" / "1").glob("*.plan")}
+
+
+def manifest(repository: Path) -> dict[str, dict[str, object]]:
+    """Their entries."""
+    said = json.loads((repository / "vit_base_384" / "1" / MANIFEST).read_text())["plans"]
+    assert isinstance(said, dict)
+    return said
+
+
+def test_each_kind_of_gpu_adds_its_own_plan(repository: Path, build: Callable[..., int]) -> None:
+    assert build(repository, "7.5") == 0
+    first = manifest(repository)["model_cc75.plan"]
+    assert build(repository, "8.9") == 0
+    assert plans(repository) == {"model_cc75.plan": b"a plan for 7.5", "model_cc89.plan": b"a plan for 8.9"}
+    assert manifest(repository)["model_cc75.plan"] == first
+    assert manifest(repository)["model_cc89.plan"]["gpu"] == "NVIDIA X, Y"
+    for capability in ("7.5", "8.9"):
+        assert main(["verify", "--repository", str(repository), "--compute-capability", capability]) == 0
+    assert build(repository, "8.9") == 0
+    assert len(manifest(repository)) == 2
+
+
+def test_the_configuration_names_the_plans(repository: Path, build: Callable[..., int]) -> None:
+    before = (repository / "vit_base_384" / "config.pbtxt").read_bytes()
+    named = from_text(before.decode()).cc_model_filenames
+    for capability in ("7.5", "10.3"):
+        assert build(repository, capability) == 0
+        assert named[capability] in plans(repository)
+    assert (repository / "vit_base_384" / "config.pbtxt").read_bytes() == before
+
+
+def test_a_host_is_told_which_plan_it_lacks(
+    repository: Path, build: Callable[..., int], host: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(repository, "7.5") == 0
+    host.write_text("NVIDIA T4, 7.5, 615.61\nNVIDIA L4, 8.9, 615.61\n")
+    assert main(["verify", "--repository", str(repository)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    lacking = [line for line in said if "no plan for compute capability 8.9, only for 7.5" in line]
+    assert len(lacking) == len(MEMBERS)
+    assert not any("capability 7.5" in line for line in said)
+
+
+def test_of_several_gpus_the_chosen_one_is_built_for(
+    repository: Path, build: Callable[..., int], host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build(repository, "7.5") == 0
+    host.write_text("NVIDIA T4, 7.5, 615.61\nNVIDIA L4, 8.9, 615.61\n")
+    assert [gpu.compute_capability for gpu in gpus.visible()] == ["7.5", "8.9"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert [gpu.gpu for gpu in gpus.visible()] == ["NVIDIA L4"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus.visible() == []
+
+
+def without_names(repository: Path) -> Path:
+    """The steps as releases had them that knew one plan only."""
+    for name in MEMBERS:
+        file = repository / name / "config.pbtxt"
+        config = from_text(file.read_text())
+        config.cc_model_filenames.clear()
+        file.write_text(to_text(config))
+    return repository
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["an older step", "a GPU that has no name yet"])
+def test_where_there_is_one_name_no_plan_goes_unasked(
+    repository: Path, build: Callable[..., int], capsys: pytest.CaptureFixture[str], old: bool
+) -> None:
+    first, second = ("7.5", "8.9") if old else ("13.0", "14.0")
+    if old:
+        without_names(repository)
+    assert build(repository, first) == 0
+    assert build(repository, first) == 0
+    assert build(repository, second) == 1
+    assert f"built for compute capability {first}, and the step's configuration has no other name" in (
+        capsys.readouterr().err
+    )
+    assert build(repository, None) == 1
+    assert plans(repository) == {UNNAMED: f"a plan for {first}".encode()}
+    assert build(repository, second, "--replace") == 0
+    assert plans(repository) == {UNNAMED: f"a plan for {second}".encode()}
+    assert main(["verify", "--repository", str(repository), "--compute-capability", second]) == 0
+
+
+def test_a_manifest_of_one_plan_is_still_read(repository: Path, build: Callable[..., int]) -> None:
+    without_names(repository)
+    assert build(repository, "7.5") == 0
+    for name in MEMBERS:
+        file = repository / name / "1" / MANIFEST
+        file.write_text(json.dumps(json.loads(file.read_text())["plans"][UNNAMED]))
+    assert main(["verify", "--repository", str(repository), "--compute-capability", "7.5"]) == 0
+    assert main(["verify", "--repository", str(repository), "--compute-capability", "8.9"]) == 1
 
 
 def test_verify_needs_the_standard_library_only(planned: Path) -> None:
@@ -53,12 +194,15 @@ def test_verify_needs_the_standard_library_only(planned: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert [line.split()[1] for line in result.stdout.splitlines()] == ["efficientnet_b4/1", "vit_base_384/1"]
+    said = [line.split()[1] for line in result.stdout.splitlines()]
+    assert said == [f"{name}/1/model_cc89.plan" for name in MEMBERS]
 
 
 def change(folder: Path, **values: object) -> None:
     """Another manifest."""
-    (folder / MANIFEST).write_text(json.dumps(json.loads((folder / MANIFEST).read_text()) | values))
+    said = json.loads((folder / MANIFEST).read_text())
+    said["plans"]["model_cc89.plan"] |= values
+    (folder / MANIFEST).write_text(json.dumps(said))
 
 
 SPOILED = {
@@ -68,10 +212,19 @@ SPOILED = {
         "was built for 7.5, this GPU has compute capability 8.9",
     ),
     "built without a GPU": (lambda f: change(f, compute_capability=None), "was built without a GPU"),
-    "other plan": (lambda f: (f / "model.plan").write_bytes(b"x"), "model.plan is not the file that was built"),
+    "other plan": (
+        lambda f: (f / "model_cc89.plan").write_bytes(b"x"),
+        "model_cc89.plan is not the file that was built",
+    ),
     "other network": (lambda f: (f / "model.onnx").write_bytes(b"x"), "model.onnx is not what the plan was built from"),
-    "no plan": (lambda f: (f / "model.plan").unlink(), "has no plan"),
+    "no plan": (lambda f: (f / "model_cc89.plan").unlink(), "model_cc89.plan is missing"),
+    "no manifest": (lambda f: (f / MANIFEST).unlink(), "has no plan"),
     "damaged manifest": (lambda f: (f / MANIFEST).write_text("{"), "is damaged"),
+    "another manifest": (lambda f: (f / MANIFEST).write_text('{"plans": []}'), "is damaged"),
+    "an entry without hashes": (
+        lambda f: (f / MANIFEST).write_text('{"plans": {"model_cc89.plan": {}}}'),
+        "is damaged",
+    ),
     "no version": (lambda f: f.rename(f.with_name("7")), "is missing"),
 }
 
@@ -118,24 +271,3 @@ def test_without_tensorrt_the_command_says_where_to_build(
     monkeypatch.setattr(engines, "MODULES", ("tensorrt_that_is_nowhere",))
     assert main(["plan", "--repository", str(planned), "--release", "1"]) == 1
     assert f"docker run --gpus all -v $PWD:/w -w /w {engines.CONTAINER}" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(TENSORRT_PYTHON is None, reason="TENSORRT_PYTHON names no Python with TensorRT")
-def test_the_real_builder_builds_what_verify_judges(planned: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in MEMBERS:
-        (planned / name / "1" / "model.plan").unlink()
-        (planned / name / "1" / MANIFEST).unlink()
-    command = [str(TENSORRT_PYTHON), "-m", "export", "plan", "--repository", str(planned), "--release", "1"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert result.returncode == 0, result.stderr
-    for name in MEMBERS:
-        manifest = json.loads((planned / name / "1" / MANIFEST).read_text())
-        assert manifest["tensorrt"] == PINNED_TENSORRT
-        assert manifest["profile"] == {"min": 1, "opt": 8, "max": 16}
-        without_gpu = manifest["compute_capability"] is None
-    assert main(["verify", "--repository", str(planned)]) == (1 if without_gpu else 0)
-    assert ("was built without a GPU" in capsys.readouterr().err) == without_gpu
-    (planned / "vit_base_384" / "1" / "model.onnx").write_bytes(b"no network")
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
-    assert result.returncode == 1
-    assert "cannot read" in result.stderr

@@ -1,0 +1,71 @@
+"""How far answers move on the way from the trained network to the client, step by step; what was not measured says so."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from export.plan_files import read_manifest
+
+Report = Mapping[str, Any]
+Plans = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""By member, then by the plan's file name: its entry in the manifest."""
+
+
+def plans_of(repository: Path, report: Report) -> Plans:
+    """The plans of a release that its manifests know; of damaged ones none (`verify` names them)."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in report["members"]:
+        try:
+            found[name] = read_manifest(repository / name / str(report["release"]))
+        except ValueError:
+            found[name] = {}
+    return found
+
+
+def stages(report: Report, plans: Plans) -> list[dict[str, Any]]:
+    """Each step's largest difference of a probability by member (null: not measured), the photos, and a note."""
+    members: Mapping[str, Mapping[str, Any]] = report["members"]
+    served = report["served"]
+    halved = any(of["half_precision_difference"] is not None for of in members.values())
+    return [
+        {
+            "stage": "torch to ONNX",
+            "photos": report["check_photos"],
+            "differences": {name: of["largest_difference_to_torch"] for name, of in members.items()},
+            "note": "ONNX Runtime on the CPU",
+        },
+        {
+            "stage": "ONNX to half precision",
+            "photos": report["check_photos"] if halved else None,
+            "differences": {name: of["half_precision_difference"] for name, of in members.items()},
+            "note": "float16 simulated on the CPU" if halved else "not asked for (--half-precision)",
+        },
+        {
+            "stage": "ONNX to TensorRT plan",
+            "photos": None,
+            "differences": dict.fromkeys(members),
+            "note": _planned(report["release"], plans),
+        },
+        {
+            "stage": "torch to the answer through Triton",
+            "photos": None if served is None else served["photos"],
+            "differences": dict.fromkeys(members) if served is None else served["differences"],
+            "note": "not asked for (--triton-python)" if served is None else "the CPU's engine in the plan's place",
+        },
+    ]
+
+
+def _planned(number: int, plans: Plans) -> str:
+    built = sorted({_kind(entry) for member in plans.values() for entry in member.values()})
+    missing = f"`python -m export plan --release {number}` on each kind of GPU host"
+    if not built:
+        return f"no plan yet: {missing}"
+    lacking = [name for name, member in plans.items() if not member]
+    said = f"built {', '.join(built)}; compared with nothing yet"
+    return f"{said}; none of {', '.join(lacking)}: {missing}" if lacking else said
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    capability = entry.get("compute_capability")
+    where = "without a GPU, to prove that it can be" if capability is None else f"for {capability} ({entry.get('gpu')})"
+    return f"{where} by TensorRT {entry.get('tensorrt')}"
