@@ -22,6 +22,7 @@ TEST_PROGRAMS = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "redis-server": ("redis-server",),
     "prometheus": ("promtool",),
+    "prometheus-alertmanager": ("amtool",),
 }
 """Package by the programs, any of which makes it unnecessary."""
 
