@@ -85,9 +85,6 @@ def test_a_backup_that_fails_says_where(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_is_saved_is_what_the_compose_file_keeps() -> None:
     text = (first_env.ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     kept = {line.strip().removesuffix(": {}") for line in text.partition("\nvolumes:\n")[2].splitlines()}
-    elsewhere = {
-        "postgres-data",
-        "prometheus-data",
-        "grafana-data",
-    }  # dumped; and what can be measured and set up again
+    # dumped by PostgreSQL; and what is measured or set up again
+    elsewhere = {"postgres-data", "prometheus-data", "alertmanager-data", "grafana-data"}
     assert kept - elsewhere == {volume.name for volume in backup.VOLUMES}
