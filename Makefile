@@ -247,8 +247,7 @@ $(UV): requirements/uv.txt
 system: ## the system package that Triton's Python stub may lack (libpython), where this is root on Debian or Ubuntu
 	@$(PYTHON) deploy/system_packages.py serve
 
-system-test: ## Chromium, PostgreSQL, Redis, Prometheus and a C compiler for the tests that run them, likewise
-system-test: ## Chromium, PostgreSQL, Redis and a C compiler for the tests that run them, likewise
+system-test: ## Chromium, PostgreSQL, Redis, Prometheus, Alertmanager and a C compiler for the tests that run them, likewise
 	@$(PYTHON) deploy/system_packages.py test
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11

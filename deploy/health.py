@@ -3,6 +3,7 @@
 What containers are asked whether they are well; with SECONDS it is asked until then. Standard library only.
 """
 
+import argparse
 import sys
 import time
 import urllib.error
@@ -22,16 +23,25 @@ def ask(url: str) -> str:
         return f"{url} does not answer: {error}"
 
 
-def main(url: str, seconds: str = "0") -> int:
-    """Ask until all is well or the time is over."""
-    deadline = time.monotonic() + float(seconds)
-    while wrong := ask(url):
-        if time.monotonic() >= deadline:
-            sys.stderr.write(f"{wrong}\n")
-            return 1
+def wait(url: str, seconds: float) -> str:
+    """Ask until all is well or the time is over; what is wrong then."""
+    deadline = time.monotonic() + seconds
+    while (wrong := ask(url)) and time.monotonic() < deadline:
         time.sleep(1)
-    return 0
+    return wrong
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0 where all is well."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.health", description=__doc__)
+    parser.add_argument("url", help="address to ask")
+    parser.add_argument("seconds", type=float, nargs="?", default=0, help="for which it is asked again (default: once)")
+    given = parser.parse_args(arguments)
+    wrong = wait(given.url, given.seconds)
+    if wrong:
+        sys.stderr.write(f"{wrong}\n")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

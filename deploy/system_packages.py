@@ -1,7 +1,7 @@
 """The few system packages that pip cannot bring; run by the Makefile with a purpose, standard library only.
 
     python deploy/system_packages.py serve    libpython, which Triton's Python stub loads
-    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis, Prometheus and a C compiler, which some tests use
+    python deploy/system_packages.py test     what some tests run for real: Chromium, PostgreSQL, Redis, Prometheus, Alertmanager, a C compiler
 
 As root on Debian or Ubuntu what is missing is installed. Elsewhere nothing is done: `python -m server` says what to do
 without libpython, and those tests skip, saying so.
@@ -23,6 +23,7 @@ TEST_PROGRAMS = {
     "redis-server": ("redis-server",),
     "prometheus": ("promtool",),
     "gcc": ("cc", "gcc", "clang"),
+    "prometheus-alertmanager": ("amtool",),
 }
 """Package by the programs, any of which makes it unnecessary."""
 

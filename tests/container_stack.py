@@ -130,7 +130,8 @@ def prepared_stack(overlay: tuple[str, ...] = (), **environment: str) -> Iterato
         shutil.copytree(ROOT / "demo" / "model_repository", repository)
         volumes = {"./build/served": own(repository, USER)}
         volumes |= {
-            name: own(folder / name, USER) for name in ("gateway-state", "bot-state", "keys", "mlflow-artifacts")
+            name: own(folder / "volumes" / name, USER)
+            for name in ("gateway-state", "bot-state", "keys", "mlflow-artifacts")
         }
         (folder / "postgres").mkdir()
         database = described["services"]["postgres"]["environment"]

@@ -24,7 +24,8 @@ from processes import ROOT, wait_until
 
 Answer = TypeVar("Answer")
 CLONE_NEWNET = 0x40000000
-END_S = 60
+END_S = 120
+ANSWER_S = 300
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc")
 """What a base image brings; here the machine's own."""
 
@@ -156,7 +157,7 @@ class Container:
             arguments = self._arguments(list(command) or self.command)
         finally:
             self.environment = kept
-        return subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(arguments, capture_output=True, text=True, timeout=ANSWER_S, check=False)
 
     def is_healthy(self) -> bool:
         """What its health check says."""

@@ -14,14 +14,15 @@ from pathlib import Path
 
 from deploy.acceptance import checks
 from deploy.acceptance.checks import Check
-from deploy.acceptance.compose import AcceptanceError, Compose, own, say
+from deploy.acceptance.compose import PROJECT, AcceptanceError, Compose, own, say
 from deploy.acceptance.load import Client
 from deploy.acceptance.releases import add_twin, copy_release, newest
 from deploy.first_env import CONTAINER_USER, ROOT, read
-from deploy.health import main as wait_for
+from deploy.health import wait
 from deploy.triton import StartError
 
 WORK = ROOT / "build" / "acceptance"
+START_S = 1800
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -82,10 +83,8 @@ def start(given: argparse.Namespace, compose: Compose) -> tuple[checks.Stack, li
     begun = time.monotonic()
     say("the stack ...")
     compose.run("up", "--detach", "--build", show=True)
-    if wait_for(f"http://127.0.0.1:{given.port}/health/ready", "1800"):
-        raise AcceptanceError(
-            "the gateway does not become ready: see `docker compose --project-name leaf-acceptance logs`"
-        )
+    if wrong := wait(f"http://127.0.0.1:{given.port}/health/ready", START_S):
+        raise AcceptanceError(f"{wrong} See `docker compose --project-name {PROJECT} logs`, with --keep.")
     done.append(
         Check("start", True, f"photos are answered {time.monotonic() - begun:.0f} s after `up`, images included")
     )

@@ -5,7 +5,7 @@ ARG TENSORRT_DIGEST=
 FROM nvcr.io/nvidia/tensorrt:${TRITON_TAG}-py3${TENSORRT_DIGEST} AS plans
 WORKDIR /app
 COPY export export
-COPY deploy/__init__.py deploy/plans.py deploy/triton.py deploy/
+COPY deploy/__init__.py deploy/plans.py deploy/probe.py deploy/triton.py deploy/
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp

@@ -11,7 +11,7 @@ RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy \
     uv pip sync --compile-bytecode --require-hashes --python /opt/venv/bin/python server-container.txt
 WORKDIR /app
 COPY server server
-COPY deploy/__init__.py deploy/health.py deploy/triton.py deploy/
+COPY deploy/__init__.py deploy/health.py deploy/probe.py deploy/triton.py deploy/
 ENV PATH=/opt/venv/bin:/opt/tritonserver/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -53,7 +53,7 @@ def configuration(
             env={"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     if said.returncode:

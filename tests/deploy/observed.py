@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 import yaml
+from alerting import Alerting, running_alertmanager
 from bot_process import running_bot
 from demo_stack import Stack, running_stack
 from messenger import Messenger, running_messenger
@@ -40,6 +41,7 @@ class Observed:
     stack: Stack
     messenger: Messenger
     prometheus: str
+    alerting: Alerting
 
     def query(self, expression: str) -> list[float]:
         """The values that an expression has now; fails the test where Prometheus does not understand it."""
@@ -61,9 +63,18 @@ def observed_stack(folder: Path) -> Iterator[Observed]:
         running_messenger(folder / "messenger.log") as messenger,
         running_bot(messenger, stack.url, folder / "bot", http_port=bot),
         _with_gpu(proxy, stack.metrics_port),
-        _prometheus(folder, {"gateway:9464": gateway, "bot:9465": bot, "triton:8002": proxy}) as url,
+        running_alertmanager(folder) as alerting,
+        _prometheus(
+            folder,
+            {
+                "gateway:9464": gateway,
+                "bot:9465": bot,
+                "triton:8002": proxy,
+                "alertmanager:9093": alerting.port,
+            },
+        ) as url,
     ):
-        yield Observed(stack, messenger, url)
+        yield Observed(stack, messenger, url, alerting)
 
 
 @contextlib.contextmanager
@@ -98,7 +109,7 @@ def _prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
     (port,) = free_ports(1)
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval", "scrape_timeout"), "1s")
-    for job in config["scrape_configs"]:
+    for job in (*config["scrape_configs"], *config["alerting"]["alertmanagers"]):
         (targets,) = (one["targets"] for one in job["static_configs"])
         targets[:] = [f"127.0.0.1:{ports[name]}" for name in targets if name in ports]
     for name in config["rule_files"]:
@@ -108,6 +119,7 @@ def _prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
         (folder / name).write_text(yaml.safe_dump(rules))
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [PROMETHEUS, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
+    command += ["--rules.alert.resend-delay=1s"]  # the first comes before Alertmanager is found
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=subprocess.STDOUT

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from alert_cases import CASES, Case, Series
-from processes import ROOT
+from alerting import CONFIGURATION, running_alertmanager, write_configuration
+from processes import ROOT, wait_until
 
 FOLDER = ROOT / "deploy" / "prometheus"
 PROMTOOL = shutil.which("promtool")
@@ -19,6 +20,9 @@ ALERTS = {
     for rule in group["rules"]
 }
 
+AMTOOL = shutil.which("amtool")
+
+needs_amtool = pytest.mark.skipif(AMTOOL is None, reason="amtool is not here: make system-test")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here: make system-test")
 
 
@@ -71,6 +75,46 @@ def test_an_alert_fires_and_is_silent(case: Case, tmp_path: Path) -> None:
     tried = tmp_path / "tests.yml"
     tried.write_text(yaml.safe_dump({"rule_files": files, "evaluation_interval": "1m", "tests": tests}))
     assert promtool("test", "rules", tried) == ""
+
+
+@needs_amtool
+def test_each_alert_reaches_who_is_meant(tmp_path: Path) -> None:
+    alertmanager_file = write_configuration(tmp_path, "http://127.0.0.1:9/%s")
+    checked = subprocess.run(
+        [AMTOOL, "check-config", alertmanager_file], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for name, rule in ALERTS.items():
+        command = [AMTOOL, "config", "routes", "test", f"--config.file={alertmanager_file}"]
+        labels = [f"alertname={name}", f"severity={rule['labels']['severity']}"]
+        routed = subprocess.run(
+            [*command, *labels], capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
+        assert routed == ("watchdog" if name == "Watchdog" else rule["labels"]["severity"]), name
+
+
+@needs_amtool
+def test_one_cause_is_one_call(tmp_path: Path) -> None:
+    def labels(name: str) -> dict[str, str]:
+        return {"alertname": name, **ALERTS[name]["labels"]}
+
+    with running_alertmanager(tmp_path) as alerting:
+        alerting.fire(labels("TritonDown"), labels("RecordsWaiting"))
+        wait_until(lambda: alerting.heard("page") == {"TritonDown"}, 10, "the cause is told")
+        alerting.fire(labels("TritonDown"), labels("ErrorBudgetBurnsFast"), labels("QueueRejects"), labels("BotSlow"))
+        wait_until(lambda: len(alerting.held_back()) == 3, 10, "what follows is held back")
+        wait_until(lambda: alerting.heard("ticket") == {"RecordsWaiting"}, 10, "what has another cause is not")
+        assert alerting.held_back() == {"ErrorBudgetBurnsFast", "QueueRejects", "BotSlow"}
+        assert alerting.heard("page") == {"TritonDown"}
+
+
+def test_only_alerts_that_exist_are_held_back() -> None:
+    for rule in yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["inhibit_rules"]:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            names = re.fullmatch(r'alertname=~?"(.*)"', matcher)
+            assert names, matcher
+            for pattern in names[1].split("|"):
+                assert any(re.fullmatch(pattern, name) for name in ALERTS), pattern
 
 
 def test_every_alert_says_who_is_woken_and_what_to_do() -> None:

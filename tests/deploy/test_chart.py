@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from dockerfiles import read_image
 from postgres import PostgresCluster, running_postgres
 from processes import ROOT
 
@@ -151,16 +151,36 @@ def test_a_users_setting_wins() -> None:
     assert told(container)["GATEWAY_WORKERS"] == "7"
 
 
-def test_commands_are_there(objects: list[Object]) -> None:
-    modules = set()
+def image_of(container: Object) -> str:
+    """The image whose files a container sees: Triton's stock one gets those of leaf-plans laid beside it."""
+    name = container["image"].rpartition("/")[2].partition(":")[0]
+    return "plans" if name == "tritonserver" else name.removeprefix("leaf-")
+
+
+def test_images_hold_what_is_run_in_them(objects: list[Object], tmp_path: Path) -> None:
+    wanted: dict[str, set[str]] = {}
     for _, container in containers(objects):
-        lines = [container.get("command", [])]
-        lines += [
+        probes = [
             probe["exec"]["command"] for key, probe in container.items() if key.endswith("Probe") and "exec" in probe
         ]
-        modules |= {line[2] for line in lines if line[1:2] == ["-m"]}
-    assert modules >= {"deploy.triton", "deploy.probe", "deploy.plans", "deploy.health", "gateway"}
-    assert [name for name in modules if find_spec(name) is None] == []
+        lines = [container.get("command", []), *probes]
+        wanted.setdefault(image_of(container), set()).update(line[2] for line in lines if line[1:2] == ["-m"])
+    assert wanted["plans"] == {"deploy.triton", "deploy.probe", "deploy.plans"}
+    assert wanted["gateway"] == {"deploy.health", "gateway"}
+    for name in wanted.keys() & {"plans", "gateway", "bot"}:
+        image = read_image("exporter", "plans") if name == "plans" else read_image(name)
+        image.lay_out(tmp_path / name)
+        imports = "; ".join(f"import {module}{'' if '.' in module else '.__main__'}" for module in sorted(wanted[name]))
+        tried = subprocess.run(
+            [sys.executable, "-c", imports or "pass"],
+            cwd=tmp_path / name / image.workdir.lstrip("/"),
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert tried.returncode == 0, tried.stderr
 
 
 def test_everything_is_confined(objects: list[Object]) -> None:

@@ -24,7 +24,7 @@ def test_each_service_belongs_to_its_profile(everything: dict[str, dict[str, lis
         **dict.fromkeys(("triton", "plans"), "gpu"),
         "triton-cpu": "cpu",
         "bot": "bot",
-        **dict.fromkeys(("prometheus", "grafana", "otel-collector"), "observe"),
+        **dict.fromkeys(("prometheus", "alertmanager", "grafana", "otel-collector"), "observe"),
         "mlflow": "track",
     }
     assert {profile for profiles in PROFILES for profile in profiles} == set(ALL)
@@ -52,7 +52,7 @@ def test_only_the_gateway_is_reachable_from_elsewhere(everything: dict[str, dict
 def test_triton_and_the_database_have_no_way_out(everything: dict[str, dict[str, object]]) -> None:
     networks = configuration(ALL)["networks"]
     assert {name for name, network in networks.items() if (network or {}).get("internal")} == INTERNAL
-    for name in ("triton", "triton-cpu", "postgres", "keys", "prometheus", "otel-collector"):
+    for name in ("triton", "triton-cpu", "postgres", "keys", "prometheus"):
         assert set(everything[name]["networks"]) <= INTERNAL, name  # type: ignore[call-overload]
     assert everything["plans"]["network_mode"] == "none"
 
@@ -75,3 +75,16 @@ def test_one_tag_moves_triton_and_tensorrt_together() -> None:
     services = configuration(("gpu",), EXAMPLE | {"TRITON_TAG": "26.11", "TRITON_DIGEST": "@sha256:abc"})["services"]
     assert services["triton"]["image"] == "nvcr.io/nvidia/tritonserver:26.11-py3@sha256:abc"
     assert "TRITON_TAG=26.11" in services["plans"]["build"]["args"]
+
+
+def test_every_place_names_the_same_tag() -> None:
+    """The set that moves together has one tag; `export/engines.py` names it in its messages."""
+    tag = dict(re.findall(r"^(TRITON_TAG)=(\S+)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))[
+        "TRITON_TAG"
+    ]
+    places = [ROOT / "docker-compose.yml", ROOT / "export" / "engines.py", *(ROOT / "deploy" / "images").iterdir()]
+    places += [*(ROOT / "deploy" / "chart").rglob("*.yaml"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    pattern = re.compile(r"(?:TRITON_TAG(?::-|=|: \"?)|(?:tritonserver|tensorrt):)(\d\d\.\d\d)")
+    named = {str(file.relative_to(ROOT)): set(pattern.findall(file.read_text(encoding="utf-8"))) for file in places}
+    assert named["docker-compose.yml"] == named["export/engines.py"] == {tag}
+    assert {name: tags for name, tags in named.items() if not tags <= {tag}} == {}

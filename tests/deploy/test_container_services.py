@@ -41,7 +41,7 @@ def test_the_bot_finds_its_gateway_key_and_database(stack: Stack) -> None:
 
 def test_mlflow_keeps_runs_in_its_database_and_artifacts_in_its_volume(stack: Stack) -> None:
     mlflow = stack.make("mlflow", "mlflow", "dev").start()
-    mlflow.wait_until_healthy(120)
+    mlflow.wait_until_healthy(300)
     api = "http://127.0.0.1:5000/api/2.0/mlflow"
 
     def ask(path: str, **body: object) -> dict[str, dict[str, object]]:

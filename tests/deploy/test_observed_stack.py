@@ -14,12 +14,15 @@ from processes import ROOT, wait_until
 
 sys.path.append(str(ROOT / "tests" / "bot"))  # the Bot API server, which the bot's own tests have at hand
 
+from alerting import ALERTMANAGER
 from observed import FOLDER, PROMETHEUS, Observed, observed_stack
 from transcripts import photographs
 
 from deploy.dashboards.__main__ import texts
 
-pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="Prometheus is not here: make system-test")
+pytestmark = pytest.mark.skipif(
+    PROMETHEUS is None or ALERTMANAGER is None, reason="Prometheus or Alertmanager is not here: make system-test"
+)
 
 LEAF = (ROOT / "demo" / "leaf.jpg").read_bytes()
 
@@ -116,10 +119,12 @@ def test_the_figure_by_which_triton_is_scaled_has_data(observed: Observed) -> No
 def test_a_healthy_stack_wakes_nobody(observed: Observed) -> None:
     have_data(observed, {"watchdog": 'ALERTS{alertname="Watchdog", alertstate="firing"}'})
     assert observed.query('ALERTS{severity="page"}') == []
+    wait_until(lambda: observed.alerting.heard("watchdog") == {"Watchdog"}, 10, "the dead man's switch hears of it")
+    assert observed.alerting.heard("page") == set()
 
 
 def test_all_that_is_exported_is_scraped(observed: Observed) -> None:
-    for job in ("gateway", "triton", "bot"):
+    for job in ("gateway", "triton", "bot", "alertmanager"):
         assert observed.query(f'up{{job="{job}"}}') == [1.0]
 
 
