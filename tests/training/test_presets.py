@@ -67,6 +67,18 @@ def test_later_ones_win_field_by_field(tmp_path: Path) -> None:
     assert values == {"schedule": {"epochs": 5, "batch_size": 8}, "model": {"input_size": 64}}
 
 
+def test_stages_say_how_long_they_are(photos: Path, preset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from training.commands.fit import Fit
+    from training.config.command_line import parse
+
+    words = ["--config", str(preset), "--data", str(photos), "--schedule.stages"]
+    assert parse(Fit, [*words, '[{"epochs": 4}, {"epochs": 3}]']).schedule.epochs == 7
+    staged = ["--config", "folder", "--data", str(photos)]
+    assert parse(Fit, [*staged, "--schedule.stages", "[]", "--schedule.epochs", "2"]).schedule.epochs == 2
+    assert main(["fit", *staged, "--schedule.epochs", "2"]) == 2
+    assert "the stages have 20" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

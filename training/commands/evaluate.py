@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from training.config.command_line import Command, parse
@@ -28,11 +28,18 @@ class Evaluate(Command):
     data: Path = Field(description="folder with the photos that they were trained with")
     json_output: bool = Field(False, alias="json", description="print JSON instead of a table")
     out: Path | None = Field(None, description="report page to write, such as build/evaluation.html")
-    views: Literal[1, 8] = Field(1, description="8: judge flips and quarter turns of each photo as well, apart")
+    views: int = Field(1, description="1, or 8: flips and quarter turns of each photo averaged, reported apart")
     worst: int = Field(24, ge=0, description="surest mistakes that the page shows, number")
     attributions: int = Field(8, ge=0, description="photos with Grad-CAM on the page, number")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run; auto: a GPU if any")
     tracking: str = Field("", description="MLflow URI of registered models; empty: the file build/mlflow/mlflow.db")
+
+    @field_validator("views")
+    @classmethod
+    def _one_or_eight(cls, value: int) -> int:
+        if value not in {1, 8}:
+            raise ValueError("write 1 or 8")
+        return value
 
 
 def run(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
 
 from training.config.groups import TrainingConfig
-from training.config.presets import load_presets
+from training.config.presets import load_presets, merge_values
 from training.errors import ConfigurationError
 
 C = TypeVar("C", bound="Command")
@@ -63,6 +63,8 @@ def parse(command: type[C], arguments: Sequence[str]) -> C:
     if issubclass(command, ConfiguredCommand):
         given = _config_of(arguments)
         values = load_presets(given) if given else {}
+        if any(word.partition("=")[0] == "--schedule.stages" for word in arguments):
+            values = merge_values(values, {"schedule": {"stages": []}})
     try:
         return CliApp.run(command, cli_args=list(arguments), **values)
     except ValidationError as error:

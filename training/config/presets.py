@@ -45,7 +45,12 @@ def merge_values(below: Values, above: Values) -> Values:
     merged = dict(below)
     for group, fields in above.items():
         under = merged.get(group)
-        merged[group] = {**under, **fields} if isinstance(under, dict) and isinstance(fields, dict) else fields
+        if not isinstance(under, dict) or not isinstance(fields, dict):
+            merged[group] = fields
+            continue
+        merged[group] = {**under, **fields}
+        if group == "schedule" and "stages" in fields and "epochs" not in fields:
+            merged[group].pop("epochs", None)  # new stages say themselves how long they are
     return merged
 
 

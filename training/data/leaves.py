@@ -14,7 +14,7 @@ Pixels = NDArray[np.float32]
 Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
-    "brown": (118, 74, 36),
+    "brown": (112, 58, 26),
     "yellow": (226, 208, 72),
     "black": (38, 32, 30),
     "rust": (204, 98, 26),
@@ -94,7 +94,7 @@ class _Leaf:
 def _spots(leaf: _Leaf) -> Image.Image:
     mask, draw = leaf.blank()
     for _ in range(leaf.random.integers(10, 26)):
-        leaf.blob(draw, *leaf.anywhere(), leaf.random.uniform(1.6, 3.0))
+        leaf.blob(draw, *leaf.anywhere(), leaf.random.uniform(2.2, 3.8))
     return mask
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pi_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -18,6 +19,10 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from training.errors import PhotoError
 
 T = TypeVar("T")
+
+pi_heif.register_heif_opener(
+    thumbnails=False, depth_images=False, aux_images=False
+)  # phones write HEIC, and serving takes it
 
 MAX_PIXELS = 89_478_485
 """Pillow's own limit, above which it suspects a decompression bomb."""
@@ -32,6 +37,7 @@ UNREADABLE = (
     ZeroDivisionError,
     OverflowError,
     MemoryError,
+    RuntimeError,
     struct.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,

@@ -39,7 +39,7 @@ def split_dataset(dataset: Dataset, config: DatasetConfig) -> Split:
         raise SplitError("dataset.test_fraction is 0 and there is no test folder: nothing would be left to test on.")
     fraction = config.validation_fraction / (1 - (0 if dataset.test_ids else config.test_fraction))
     plan.refuse_chains(rest if dataset.test_ids else np.arange(len(plan.labels)), config)
-    train, validation = next(plan.divisions(rest, fraction))
+    train, validation = next(plan.divisions(rest, plan.share(rest, fraction)))
     return plan.split(train, validation, test, left_out)
 
 
@@ -57,7 +57,8 @@ def fold_splits(dataset: Dataset, config: DatasetConfig) -> list[Split]:
     rest, test, left_out = plan.untouched()
     plan.refuse_chains(rest, config, 1 / config.folds)
     return [
-        plan.split(train, validation, test, left_out) for train, validation in plan.divisions(rest, 1 / config.folds)
+        plan.split(train, validation, test, left_out)
+        for train, validation in plan.divisions(rest, Fraction(1, config.folds))
     ]
 
 
@@ -82,7 +83,7 @@ class _Plan:
         if not self._config.test_fraction:
             return everything, everything[:0], everything[:0]
         self.refuse_chains(everything, self._config)
-        rest, test = next(self.divisions(everything, self._config.test_fraction))
+        rest, test = next(self.divisions(everything, self.share(everything, self._config.test_fraction)))
         return rest, test, everything[:0]
 
     def refuse_chains(self, indices: Indices, config: DatasetConfig, share: float | None = None) -> None:
@@ -91,23 +92,31 @@ class _Plan:
             share = config.validation_fraction + (0 if self._dataset.test_ids else config.test_fraction)
         largest = int(np.bincount(self.groups[indices]).max(initial=0))
         if largest > max(2, share * len(indices)):
+            named = f" and what dataset.group_pattern {config.group_pattern!r} joins" if config.group_pattern else ""
             raise SplitError(
-                f"{largest} of {len(indices)} photos form one chain of near-duplicates, more than the "
+                f"{largest} of {len(indices)} photos form one chain of near-duplicates{named}, more than the "
                 f"{share:.0%} that are held out: such a split would measure nothing. Lower dataset.duplicate_distance "
                 f"(now {config.duplicate_distance} of 64 bits; 0 joins only photos whose hashes are equal) where the "
                 "pictures are alike by nature, as cells and scans are; else remove the copies. `explore` shows them."
             )
 
-    def divisions(self, indices: Indices, fraction: float) -> Iterator[tuple[Indices, Indices]]:
-        """Divide into (kept, taken), once per fold; a fraction such as 3/10 takes several of ten folds together."""
-        share = Fraction(fraction).limit_denominator(10) if fraction >= 0.1 else Fraction(1, round(1 / fraction))
-        folds = StratifiedGroupKFold(n_splits=share.denominator, shuffle=True, random_state=self._config.split_seed)
+    def share(self, indices: Indices, fraction: float) -> Fraction:
+        """The fraction as whole folds: at most ten, and no more than the largest class has photos."""
+        most = int(np.bincount(self.labels[indices]).max(initial=1))
+        if fraction < 0.1:
+            return Fraction(1, min(round(1 / fraction), most))
+        most = min(10, most)
+        return max(Fraction(fraction).limit_denominator(most), Fraction(1, most))
+
+    def divisions(self, indices: Indices, share: Fraction) -> Iterator[tuple[Indices, Indices]]:
+        """Divide into (kept, taken), once per fold; a share such as 3/10 takes several of ten folds together."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # a class smaller than the folds: checked by the caller
+                folds = StratifiedGroupKFold(share.denominator, shuffle=True, random_state=self._config.split_seed)
                 parts = [part for _, part in folds.split(indices, self.labels[indices], self.groups[indices])]
         except ValueError as error:
-            raise SplitError(f"{len(indices)} photos cannot be split by {fraction:.2f}: {error}") from error
+            raise SplitError(f"{len(indices)} photos cannot be split by {float(share):.2f}: {error}") from error
         for start in range(0, share.denominator - share.numerator + 1, share.numerator):
             taken = np.sort(np.concatenate(parts[start : start + share.numerator]))
             yield np.delete(indices, taken), indices[taken]

@@ -55,9 +55,9 @@ def explain(
     for name, network in networks.items():
         try:
             maps[name] = GradCam(network, _pixels(network, photos[chosen[0]]))
-            says[name] = maps[name].layer
+            says[name] = f"taken at the {maps[name].layer}"
         except AttributionError as error:
-            says[name] = f"no map: {error}"
+            says[name] = f"no map, as {error}"
     explained = []
     for index in chosen if maps else ():
         heat = {}

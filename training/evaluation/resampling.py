@@ -127,4 +127,4 @@ def auc_macro(scores: Values, labels: NDArray[np.int64], draws: Draws) -> Values
         wins = (mine[:, positive] * above).sum(axis=1)
         np.divide(wins, pairs, out=areas[label], where=pairs > 0)
     known = (~np.isnan(areas)).sum(axis=0)
-    return np.divide(np.nansum(areas, axis=0), known, out=np.full(len(draws), np.nan), where=known > 0)
+    return np.asarray(np.divide(np.nansum(areas, axis=0), known, out=np.full(len(draws), np.nan), where=known > 0))

@@ -28,7 +28,8 @@ def launch(config: HardwareConfig) -> Fabric:
     Raises:
         DeviceError: this machine lacks what was asked for.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # which importing it has set to INFO
+    for chatty in ("lightning.fabric", "lightning.pytorch"):  # importing them has set INFO
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         fabric = Fabric(
             accelerator=config.accelerator,

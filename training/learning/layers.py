@@ -70,7 +70,7 @@ def build_optimiser(network: nn.Module, config: ScheduleConfig) -> torch.optim.O
     if config.optimiser == "sgd":
         return torch.optim.SGD(groups, config.learning_rate, momentum, nesterov=momentum > 0)
     if config.optimiser == "muon":  # vectors, which have no orthogonal form, get AdamW's steps
-        return Muon(groups, config.learning_rate, momentum=momentum, adjust_lr_fn="match_rms_adamw")
+        return Muon(groups, config.learning_rate, momentum=momentum, nesterov=True, adjust_lr_fn="match_rms_adamw")
     return torch.optim.AdamW(groups, config.learning_rate, betas=(momentum, 0.999))
 
 

@@ -40,7 +40,7 @@ def check_space(config: TrainingConfig) -> None:
 
 
 def configured(config: TrainingConfig, values: Values) -> TrainingConfig:
-    """The configuration with some fields replaced, tracking off and without pages, for `search.epochs`.
+    """The configuration of one run: some fields replaced, tracking and pages off, `search.epochs` long.
 
     Args:
         config: where the search starts from.
@@ -53,7 +53,7 @@ def configured(config: TrainingConfig, values: Values) -> TrainingConfig:
     dumped["tracking"] |= {"mlflow": "off", "tensorboard": False, "wandb": "off"}
     dumped["evaluation"] |= {"page": False, "views": 1, "attributions": 0}
     if config.search.epochs:
-        dumped["schedule"] |= {"epochs": config.search.epochs}
+        dumped["schedule"] |= _shortened(dumped["schedule"], config.search.epochs)
     return configuration(_with(dumped, values))
 
 
@@ -85,6 +85,15 @@ def proposed(trial: Trial, search: SearchConfig) -> Values:
 def shown(field_values: Values) -> Values:
     """A trial's parameters as the study keeps them, with choices as they are in the space."""
     return {name: json.loads(value) if isinstance(value, str) else value for name, value in field_values.items()}
+
+
+def _shortened(schedule: Values, epochs: int) -> Values:
+    """So many epochs; stages keep their shares of them, one epoch each at least."""
+    if not schedule["stages"]:
+        return {"epochs": epochs}
+    whole = sum(stage["epochs"] for stage in schedule["stages"])
+    stages = [stage | {"epochs": max(1, round(stage["epochs"] * epochs / whole))} for stage in schedule["stages"]]
+    return {"stages": stages, "epochs": sum(stage["epochs"] for stage in stages)}
 
 
 def _with(dumped: dict[str, Any], values: Values) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def test_only_the_likeliest_are_listed_when_asked(
 def test_a_folder_agrees_with_the_stored_predictions(member: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "below" / "answers.csv"
     assert main(["predict", str(photos / "train_images"), "--model", str(member), "--out", str(out)]) == 0
-    rows = {row["file"]: row for row in csv.DictReader(out.open(encoding="utf-8"))}
+    with out.open(encoding="utf-8") as stream:
+        rows = {row["file"]: row for row in csv.DictReader(stream)}
     assert len(rows) == 60
     with np.load(member / "validation.npz") as validation, np.load(member / "test.npz") as test:
         temperature = fit_temperature(validation["logits"], validation["labels"])

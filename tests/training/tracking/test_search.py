@@ -12,6 +12,8 @@ from optuna.trial import TrialState
 from tinted_photos import TINY, make_photos
 
 from training.__main__ import main
+from training.config.groups import TrainingConfig
+from training.tracking.space import configured
 
 SPACE = '{"schedule.learning_rate": {"choice": [0.01, 1e-8]}, "augmentation.crop_scale": {"choice": [[0.5, 1.0]]}}'
 
@@ -103,3 +105,13 @@ def test_an_unusable_space_is_refused_before_anything_runs(
     assert search(preset, photos, tmp_path / "search", space=space) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "search").exists()
+
+
+def test_stages_are_shortened_in_proportion() -> None:
+    stages = [{"epochs": 10, "trainable": "head"}, {"epochs": 30}]
+    config = TrainingConfig(**{"schedule": {"stages": stages}, "search": {"epochs": 8}})
+    short = configured(config, {"schedule.weight_decay": 0.2}).schedule
+    assert [stage.epochs for stage in short.stages] == [2, 6]
+    assert (short.epochs, short.weight_decay) == (8, 0.2)
+    shortest = TrainingConfig(**{"schedule": {"stages": stages}, "search": {"epochs": 1}})
+    assert [stage.epochs for stage in configured(shortest, {}).schedule.stages] == [1, 1]

@@ -68,15 +68,17 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The same server, as the environment tells it to boto3; its credentials are `somebody` and `hidden-word`."""
+    nothing = tmp_path_factory.mktemp("aws") / "config"  # DVC wants a file
+    nothing.touch()
     for name, value in (
         ("AWS_ENDPOINT_URL", s3),
         ("AWS_ACCESS_KEY_ID", "somebody"),
         ("AWS_SECRET_ACCESS_KEY", "hidden-word"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_CONFIG_FILE", "/dev/null"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_CONFIG_FILE", str(nothing)),
+        ("AWS_SHARED_CREDENTIALS_FILE", str(nothing)),
     ):
         monkeypatch.setenv(name, value)
     return s3
