@@ -1,7 +1,7 @@
 """The few system packages that pip cannot bring; run by the Makefile with a purpose, standard library only.
 
     python deploy/system_packages.py serve    libpython, which Triton's Python stub loads
-    python deploy/system_packages.py test     what some tests run for real: Chromium, PostgreSQL, Redis, Prometheus, Alertmanager, a C compiler
+    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis, Prometheus, Alertmanager, a C compiler: tests run them
 
 As root on Debian or Ubuntu what is missing is installed. Elsewhere nothing is done: `python -m server` says what to do
 without libpython, and those tests skip, saying so.
