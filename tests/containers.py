@@ -169,15 +169,15 @@ class Container:
         """Wait for its health check."""
         wait_until(self.is_healthy, seconds, f"{self.name} is healthy")
 
-    def stop(self) -> int:
-        """As `docker stop`: its exit code after SIGTERM."""
+    def stop(self, seconds: float = END_S) -> int:
+        """As `docker stop`: its exit code after SIGTERM, -9 where it does not end in time."""
         assert self.process is not None
         self.process.terminate()
         try:
-            return self.process.wait(END_S)
-        finally:
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(ANSWER_S)
 
 
 def container(
