@@ -78,6 +78,7 @@ def test_prometheus_finds_every_service_by_its_name(stack: Stack) -> None:
         # Debian's own configuration lies at the same place
         read_only={"/etc/prometheus": ROOT / "deploy" / "prometheus"},
         names=(*stack.configuration["services"], "triton"),
+        tmpfs=dict(mount.split(":") for mount in described["tmpfs"]),
     )
     stack.services["prometheus"] = prometheus.start()
 
