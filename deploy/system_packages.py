@@ -1,7 +1,7 @@
 """The few system packages that pip cannot bring; run by the Makefile with a purpose, standard library only.
 
     python deploy/system_packages.py serve    libpython, which Triton's Python stub loads
-    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis, Prometheus and Alertmanager, which some tests run for real
+    python deploy/system_packages.py test     Chromium, PostgreSQL, Redis, Prometheus, Alertmanager: some tests run them for real
 
 As root on Debian or Ubuntu what is missing is installed. Elsewhere nothing is done: `python -m server` says what to do
 without libpython, and those tests skip, saying so.
