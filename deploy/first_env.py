@@ -22,6 +22,9 @@ SECRETS = (
     "GRAFANA_PASSWORD",
 )
 ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
+LEAST_WORKERS = 2
+CORES_A_WORKER = 4
+"""The gateway checks photos on the processor; Triton and the system need the rest."""
 CONTAINER_USER = 10001
 """Of containers, where this runs as root."""
 
@@ -58,6 +61,7 @@ def choose(given: dict[str, str]) -> dict[str, str]:
         "COMPOSE_PROFILES": f"{machine},observe{bot}",
         "MODEL_REPOSITORY": "./build/served",
         "LEAF_UID": str(os.getuid() or CONTAINER_USER),
+        "GATEWAY_WORKERS": str(max(LEAST_WORKERS, (os.cpu_count() or 0) // CORES_A_WORKER)),
     }
 
 

@@ -4,5 +4,7 @@
 # that the stack was started from, where that is another one.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-mkdir -p "$root/build"
+mkdir -p "$root/build/retrain"
+# what root makes would be closed to the container's user
+if [ "$(id -u)" = 0 ]; then chown "${LEAF_UID:-10001}" "$root/build/retrain"; fi
 exec docker compose --project-directory "${STACK_DIRECTORY:-$root}" run --rm --no-deps -T --volume "$root/build:$root/build" gateway python "$@"

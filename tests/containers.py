@@ -26,6 +26,8 @@ Answer = TypeVar("Answer")
 CLONE_NEWNET = 0x40000000
 END_S = 120
 ANSWER_S = 300
+DOCKER_TMPFS = "noexec,nosuid,nodev"
+"""What Docker mounts it with, unless the options that follow say otherwise."""
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc")
 """What a base image brings; here the machine's own."""
 
@@ -78,6 +80,8 @@ class Container:
     read_only: dict[str, Path] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """Names that lead to this machine."""
+    tmpfs: dict[str, str] = field(default_factory=dict)
+    """Place to mount options."""
     process: subprocess.Popen[bytes] | None = None
 
     def _script(self, command: list[str]) -> str:
@@ -106,8 +110,9 @@ class Container:
         for place, source in self.read_only.items():
             bind(source, place, writable=False)
         lines.append(f"mount --bind {shlex.quote(str(hosts))} {root}/etc/hosts")
-        lines += [f"mkdir {root}/dev {root}/proc {root}/tmp", f"mount --rbind /dev {root}/dev"]
-        lines += [f"mount --rbind /proc {root}/proc", f"mount -t tmpfs -o mode=1777 tmpfs {root}/tmp"]
+        lines += [f"mkdir {root}/dev {root}/proc", f"mount --rbind /dev {root}/dev", f"mount --rbind /proc {root}/proc"]
+        for place, options in self.tmpfs.items():
+            lines += [f"mkdir -p {root}{place}", f"mount -t tmpfs -o {DOCKER_TMPFS},{options} tmpfs {root}{place}"]
         for place, source in self.binds.items():
             bind(source, place, writable=True)
         user, _, group = self.user.partition(":")
@@ -169,15 +174,15 @@ class Container:
         """Wait for its health check."""
         wait_until(self.is_healthy, seconds, f"{self.name} is healthy")
 
-    def stop(self) -> int:
-        """As `docker stop`: its exit code after SIGTERM."""
+    def stop(self, seconds: float = END_S) -> int:
+        """As `docker stop`: its exit code after SIGTERM, -9 where it does not end in time."""
         assert self.process is not None
         self.process.terminate()
         try:
-            return self.process.wait(END_S)
-        finally:
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait(ANSWER_S)
 
 
 def container(
@@ -216,4 +221,5 @@ def container(
         binds=binds,
         read_only=read_only,
         names=tuple(sorted(names)),
+        tmpfs=dict(mount.split(":") for mount in described["tmpfs"]),
     )

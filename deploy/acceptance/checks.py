@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from deploy.acceptance.compose import AcceptanceError, Compose, say
@@ -54,8 +55,8 @@ def difference(one: dict[str, float], other: dict[str, float]) -> float:
 
 def answers(stack: Stack) -> Check:
     """Every photo is answered by the release that is there."""
-    client = stack.new_client()
-    stack.alone = [client.ask(photo) for photo in stack.photos]
+    with closing(stack.new_client()) as client:
+        stack.alone = [client.ask(photo) for photo in stack.photos]
     wrong = [answer for answer in stack.alone if answer.status != 200 or answer.body.get("release") != stack.stable]
     text = f"{len(stack.alone) - len(wrong)} of {len(stack.alone)} photos answered by release {stack.stable}"
     return Check("answers", not wrong, text + (f"; {wrong[0].status}: {wrong[0].body}" if wrong else ""))
@@ -65,8 +66,7 @@ def bad_images(stack: Stack) -> Check:
     """Hostile uploads get a 4xx that says why, in time, while everybody else is answered."""
     refused: Counter[str] = Counter()
     wrong: list[str] = []
-    with Load(stack.new_client, stack.photos, stack.others) as others:
-        client = stack.new_client()
+    with Load(stack.new_client, stack.photos, stack.others) as others, closing(stack.new_client()) as client:
         for _ in range(HOSTILE_ROUNDS):
             for name, upload in hostile(stack.photos[0]).items():
                 answer = client.ask(upload)

@@ -108,7 +108,7 @@ def _reaches_triton(size: str) -> float:
 
 @dataclass(frozen=True)
 class Limit:
-    """What one machine with one GPU and two gateway processes, as compose starts it, can do of one thing."""
+    """What one machine with one GPU and two gateway processes can do of one thing."""
 
     name: str
     photos_per_second: float

@@ -88,3 +88,29 @@ def test_what_is_saved_is_what_the_compose_file_keeps() -> None:
     # dumped by PostgreSQL; and what is measured or set up again
     elsewhere = {"postgres-data", "prometheus-data", "alertmanager-data", "grafana-data"}
     assert kept - elsewhere == {volume.name for volume in backup.VOLUMES}
+
+
+RECORDER = """#!/bin/sh
+while [ "${1#--}" != "$1" ]; do shift 2; done
+echo "$*" >> FOLDER/said
+case "$*" in
+    *pg_dump* | *"tar -C"*-cf*) echo "from $*" ;;
+    *pg_restore* | *-xf*) cat >> FOLDER/back ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("profiles", "volumes"), [("gpu", 2), ("gpu,bot,track", 4)])
+def test_each_part_goes_where_it_came_from(
+    profiles: str, volumes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "ROOT", tmp_path)
+    (tmp_path / ".env").write_text(f"COMPOSE_PROFILES={profiles}\n")
+    (tmp_path / "client").write_text(RECORDER.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "client").chmod(0o755)
+    saved = backup.save(str(tmp_path / "client"), tmp_path / "backups")
+    backup.restore(str(tmp_path / "client"), saved)
+    back = (tmp_path / "back").read_text().splitlines()
+    assert [line.split()[-1] for line in back[:3]] == ["gateway", "bot", "mlflow"]
+    assert len(back) == 3 + volumes
+    assert ("run --rm -T --no-deps bot" in (tmp_path / "said").read_text()) == ("bot" in profiles)

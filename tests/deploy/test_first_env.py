@@ -59,6 +59,12 @@ def test_profiles_follow_the_machine(
     assert first_env.choose({"BOT_TOKEN": "1:x"})["COMPOSE_PROFILES"] == f"{profile},bot"
 
 
+def test_the_gateway_gets_a_worker_for_four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, workers in ((2, "2"), (16, "4"), (64, "16")):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert first_env.choose({})["GATEWAY_WORKERS"] == workers
+
+
 def test_the_example_holds_no_secret_and_names_all() -> None:
     named = dict(line.split("=", 1) for line in EXAMPLE.splitlines() if "=" in line and not line.startswith("#"))
     assert {name: named[name] for name in first_env.SECRETS} == dict.fromkeys(first_env.SECRETS, "")

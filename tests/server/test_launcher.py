@@ -148,3 +148,15 @@ def test_a_simulated_missing_libpython_is_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("ctypes.CDLL", not_found)
     with pytest.raises(InstallationError, match=r"libpython3\.\d+.*apt-get install libpython3"):
         environment.find_libpython()
+
+
+def test_the_wheels_triton_is_for_this_machine_alone(tmp_path: Path) -> None:
+    refused = launch(tmp_path, "--host", "0.0.0.0")
+    assert refused.returncode == 1
+    assert "listens on 127.0.0.1 only. Leave --host out" in refused.stderr
+
+
+def test_a_folder_without_triton_is_named(tmp_path: Path) -> None:
+    refused = launch(tmp_path, "--installation", str(tmp_path))
+    assert refused.returncode == 1
+    assert f"{tmp_path}/bin/tritonserver is missing" in refused.stderr
