@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from training.data.checks import inspect
 from training.data.layouts import list_photos
 from training.data.listing import Listing, below
 from training.data.photos import Fingerprint, Photo, progress
-from training.data.problems import Problem, refuse
+from training.data.problems import Problem, refuse, summary
 from training.tasks import Task
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def read_dataset(root: Path, config: DatasetConfig, task: Task | None = None) ->
     dataset = survey(root, config, task)
     if config.problems == "stop":
         refuse(dataset.problems, root)
+    elif harmful := [problem for problem in dataset.problems if problem.harmful]:
+        log.warning("%d problems, left out: %s; %d photos remain", len(harmful), summary(harmful), len(dataset.photos))
     return dataset
 
 

@@ -144,12 +144,16 @@ def damage_everything(root: Path) -> set[str]:
 
 
 def test_training_stops_unless_asked_to_go_on(
-    fit: FitCommand, own_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fit: FitCommand,
+    own_photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     unusable = damage_everything(own_photos)
     assert fit(tmp_path / "out", data=own_photos) == 2
     said = capsys.readouterr().err
-    assert "7 problems" not in said  # the copy is one problem that names two files
+    assert "6 problems" in said  # the copy is one problem that names two files
     for name in unusable:
         assert name in said or name == "4_00.jpg"
     assert "train.csv:50: label '9' of 4_00.jpg" in said
@@ -158,6 +162,10 @@ def test_training_stops_unless_asked_to_go_on(
     assert fit(tmp_path / "out", "--dataset.problems", "skip", "--schedule.epochs", "1", data=own_photos) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["data"]["photos"] == 60 - len(unusable)
+    assert "6 problems, left out: " in caplog.text
+    assert "53 photos remain" in caplog.text
+    with (tmp_path / "out" / "data_problems.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
 
 
 def test_check_lists_everything_and_writes_it(
