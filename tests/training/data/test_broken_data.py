@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from training.__main__ import main
 from training.config.groups import DatasetConfig
+from training.data.checks import inspect
 from training.data.dataset import read_dataset, survey
+from training.data.photos import Fingerprint, Photo
+from training.data.problems import Problem
 from training.errors import DataProblemsError
 
 FitCommand = Callable[..., int]
@@ -265,3 +270,21 @@ def test_awkward_files_are_read_or_named_and_never_end_the_run(tmp_path: Path) -
         "hopper.ico": "too small",
     }
     assert len(dataset.photos) == 1 + len(list(ODD.iterdir())) - len(named)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000"])
+def test_bytes_gone_wrong_are_a_problem_or_a_photo_but_never_a_crash(tmp_path: Path, form: str) -> None:
+    random = np.random.default_rng(0)
+    encoded = io.BytesIO()
+    Image.fromarray(random.integers(0, 255, (40, 50, 3), np.uint8)).save(encoded, form)
+    whole = encoded.getvalue()
+    path = tmp_path / "victim"
+    found = []
+    for attempt in range(30):
+        content = bytearray(whole[: random.integers(1, len(whole))] if attempt % 2 else whole)
+        for place in random.integers(0, len(content), attempt):
+            content[place] = random.integers(256)
+        path.write_bytes(content)
+        found.append(inspect(Photo("victim", path, 0), "victim"))
+    assert isinstance(found[0], Fingerprint)  # nothing was changed yet
+    assert {each.kind for each in found if isinstance(each, Problem)} & {"truncated", "unreadable"}
