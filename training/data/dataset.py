@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +58,8 @@ def read_dataset(root: Path, config: DatasetConfig, task: Task | None = None) ->
 def survey(root: Path, config: DatasetConfig, task: Task | None = None) -> Dataset:
     """As `read_dataset`, but problems never stop it: what is unusable is left out and named in `problems`."""
     listing = list_photos(root, config, task)
-    with ThreadPoolExecutor(processors()) as pool:  # Pillow decodes outside the interpreter's lock
+    with warnings.catch_warnings(), ThreadPoolExecutor(processors()) as pool:  # Pillow decodes outside Python's lock
+        warnings.filterwarnings("ignore", module="PIL")  # oddities of metadata; what cannot be decoded is a problem
         found = pool.map(lambda photo: inspect(photo, below(photo.path, root)), listing.photos)
         results = list(zip(listing.photos, progress(found, "Checking", len(listing.photos)), strict=True))
     usable = [(photo, each) for photo, each in results if isinstance(each, Fingerprint)]
