@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from training.errors import ChecksumError, TransferError
 from training.transfer import http
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason, showable
 from training.transfer.archives import unpack
 from training.transfer.checksums import sha256_of
 
@@ -90,7 +90,7 @@ def download_competition(name: str, folder: Path) -> None:
         raise TransferError(f"Kaggle answers {status} for {name}: {advice}.") from error
     except (requests.RequestException, DataCorruptionError, ValueError, OSError) as error:
         raise TransferError(
-            f"Kaggle, {name}: {showable(error)[:300]}. The same command again goes on where it stopped."
+            f"Kaggle, {name}: {reason(error)}. The same command again goes on where it stopped."
         ) from error
     shutil.rmtree(scratch)
 

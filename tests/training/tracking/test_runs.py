@@ -56,6 +56,7 @@ def test_a_run_records_registers_judges_and_says_where(tmp_path: Path, tracking:
     found = store.client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
     assert found.data.params["schedule.epochs"] == "3"
+    assert not [key for key in found.data.params if key.startswith("tracking")], "an address may hold a password"
     assert (found.data.tags["split_hash"], found.data.tags["table_sha256"]) == ("e" * 64, "d" * 64)
     assert found.data.tags["git_commit"] == "f" * 40
     assert found.data.tags["photos_sha256"] == hashlib.sha256(b"").hexdigest()
