@@ -61,15 +61,16 @@ def build_report(
             "method": "stratified by class, grouped by 64-bit difference hash",
         },
         "metrics": metrics,
-        "configuration": _without_paths(config),
+        "configuration": shown_configuration(config),
         "training_seconds": round(seconds, 1),
         "git_commit": git_commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
     }
 
 
-def _without_paths(config: TrainingConfig) -> dict[str, Any]:
-    values = config.model_dump(mode="json")
+def shown_configuration(config: TrainingConfig) -> dict[str, Any]:
+    """The configuration as others may read it, JSON-ready: no folders of this machine, no address with its password."""
+    values = config.model_dump(mode="json", exclude={"tracking"})
     for group, field in (("model", "pretrained_file"), ("dataset", "split_file"), ("dataset", "task")):
         values[group][field] = Path(values[group][field]).name
     return values

@@ -131,3 +131,45 @@ def test_a_few_epochs_learn_the_tints(fit: FitCommand, tmp_path: Path) -> None:
     assert fit(tmp_path / "out", *plain, "--schedule.epochs", "12", "--schedule.ema_decay", "0.5") == 0
     metrics = json.loads((tmp_path / "out" / "report.json").read_text())["metrics"]["test"]
     assert metrics["f1_macro"] > 0.8
+
+
+def test_what_the_gate_holds_back_exits_with_three(
+    fit: FitCommand, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(tmp_path / "out", "--schedule.epochs", "1", "--gate.f1_macro", "1.0") == 3
+    printed = capsys.readouterr()
+    assert "FAIL  F1 (macro)" in printed.out
+    assert "held back by f1_macro" in printed.err
+    assert f"member: {tmp_path / 'out'}" in printed.out
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_stopping_early_and_by_the_clock(fit: FitCommand, tmp_path: Path) -> None:
+    still = ["--schedule.learning_rate", "1e-12", "--schedule.ema_decay", "0", "--schedule.epochs", "9"]
+    still += ["--schedule.monitor", "validation_f1_macro", "--evaluation.page", "false"]
+    assert fit(tmp_path / "early", *still, "--schedule.early_stopping", "2") == 0
+    report = json.loads((tmp_path / "early" / "report.json").read_text())
+    assert report["training"] == {"epochs": 3, "stopped": "no progress for 2 epochs"}
+    assert fit(tmp_path / "clock", *still, "--schedule.max_minutes", "0.00001") == 0
+    report = json.loads((tmp_path / "clock" / "report.json").read_text())
+    assert report["training"] == {"epochs": 1, "stopped": "the limit of 1e-05 minutes"}
+
+
+def test_the_best_epoch_is_kept_when_asked(fit: FitCommand, tmp_path: Path) -> None:
+    wild = ["--schedule.epochs", "4", "--schedule.decay", "constant", "--schedule.learning_rate", "0.05"]
+    wild += ["--schedule.ema_decay", "0", "--schedule.keep", "best", "--schedule.monitor", "validation_f1_macro"]
+    assert fit(tmp_path / "out", *wild, "--evaluation.page", "false", "--model.weights", "float32") == 0
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    best = max(entry["validation_f1_macro"] for entry in history)
+    assert report["metrics"]["validation"]["f1_macro"] == pytest.approx(best)
+
+
+@pytest.mark.parametrize("loss", ["bi_tempered", "focal"])
+def test_every_loss_and_optimiser_trains(fit: FitCommand, tmp_path: Path, loss: str) -> None:
+    optimiser = {"bi_tempered": "muon", "focal": "sgd"}[loss]
+    words = ["--loss.name", loss, "--loss.logit_adjustment", "0.3", "--schedule.optimiser", optimiser]
+    words += ["--schedule.accumulate", "2", "--schedule.layer_decay", "0.8", "--schedule.epochs", "2"]
+    assert fit(tmp_path / "out", *words, "--evaluation.page", "false") == 0
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert all(np.isfinite(entry["train_loss"]) for entry in history)

@@ -31,6 +31,7 @@ def run(arguments: list[str]) -> int:
     from training.data.synthetic import data_folder
     from training.evaluation.metrics import summary
     from training.learning.fit import fit
+    from training.tracking.gate import failed, table
 
     config = command.training
     data = data_folder(command.data, config.dataset)
@@ -38,11 +39,13 @@ def run(arguments: list[str]) -> int:
     result = fit(config, data, out, overwrite=command.overwrite)
     for part, metrics in result.metrics.items():
         sys.stdout.write(summary(part, metrics))
-    lines = [f"gate: {line.text}" for line in result.gate]
-    lines += [*result.summary, f"member: {result.folder} (trained in {result.seconds:.0f} s)"]
+    lines = ["gate:", table(result.gate).rstrip(), *result.summary]
+    lines.append(f"member: {result.folder} (trained in {result.seconds:.0f} s)")
     if (result.folder / "evaluation.html").is_file():
         lines.append(f"report: {result.folder / 'evaluation.html'}")
-    held_back = any(not line.passed for line in result.gate)
     lines.append(f"next: python -m training predict PHOTO --model {result.folder}")
     sys.stdout.write("\n".join(lines) + "\n")
-    return HELD_BACK if held_back else 0
+    if held := failed(result.gate):
+        sys.stderr.write(f"held back by {', '.join(line.name for line in held)}; the champion stays as it is\n")
+        return HELD_BACK
+    return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +16,10 @@ from training.data.checks import inspect
 from training.data.layouts import list_photos
 from training.data.listing import Listing, below
 from training.data.photos import Fingerprint, Photo, progress
-from training.data.problems import Problem, refuse
+from training.data.problems import Problem, refuse, summary
 from training.tasks import Task
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,16 @@ def read_dataset(root: Path, config: DatasetConfig, task: Task | None = None) ->
     dataset = survey(root, config, task)
     if config.problems == "stop":
         refuse(dataset.problems, root)
+    elif harmful := [problem for problem in dataset.problems if problem.harmful]:
+        log.warning("%d problems, left out: %s; %d photos remain", len(harmful), summary(harmful), len(dataset.photos))
     return dataset
 
 
 def survey(root: Path, config: DatasetConfig, task: Task | None = None) -> Dataset:
     """As `read_dataset`, but problems never stop it: what is unusable is left out and named in `problems`."""
     listing = list_photos(root, config, task)
-    with ThreadPoolExecutor(processors()) as pool:  # Pillow decodes outside the interpreter's lock
+    with warnings.catch_warnings(), ThreadPoolExecutor(processors()) as pool:  # Pillow decodes outside Python's lock
+        warnings.filterwarnings("ignore", module="PIL")  # oddities of metadata; what cannot be decoded is a problem
         found = pool.map(lambda photo: inspect(photo, below(photo.path, root)), listing.photos)
         results = list(zip(listing.photos, progress(found, "Checking", len(listing.photos)), strict=True))
     usable = [(photo, each) for photo, each in results if isinstance(each, Fingerprint)]

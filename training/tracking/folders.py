@@ -24,7 +24,7 @@ def judge_folder(folder: Path, bars: dict[str, Any], tracking: TrackingConfig) -
     Args:
         folder: trained-model folder.
         bars: fields of the gate that differ from those in the folder's report.
-        tracking: where to record; `off` judges without a champion and registers nothing.
+        tracking: where to record; `mlflow` off judges without a champion, `registry` false against it; neither registers.
 
     Returns:
         The gate's lines, and lines that say where things went.
@@ -42,11 +42,14 @@ def judge_folder(folder: Path, bars: dict[str, Any], tracking: TrackingConfig) -
     if tracking.mlflow == OFF:
         return judge(folder, gate, None), []
     store = open_store(tracking.mlflow)
+    if not tracking.registry:
+        return judge(folder, gate, registry.read_champion(store, name)), []
     version = registry.registered(store, folder)
     if version is None:
         hashes = {
             "split_hash": str(report["split"]["hash"]),
             "table_sha256": str(report["data"]["table_sha256"]),
+            "photos_sha256": str(report["data"]["photos_sha256"]),
             "git_commit": str(report["git_commit"]),
         }
         experiment, member = tracking.experiment or read_task(folder).task, folder.name

@@ -14,7 +14,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 
 from training.errors import TrackingError
 from training.tracking.store import Store
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -114,7 +114,7 @@ def wandb(mode: str, folder: Path, project: str, name: str, version: str, config
         )
     except (Error, OSError) as error:
         raise TrackingError(
-            f"Weights & Biases: {showable(error)[:300]}. Set WANDB_API_KEY, or say --tracking.wandb offline."
+            f"Weights & Biases: {reason(error)}. Set WANDB_API_KEY, or say --tracking.wandb offline."
         ) from error
     return WandbLogger(experiment=run)
 

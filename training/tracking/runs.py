@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.config.groups import TrainingConfig
 from training.errors import TrackingError
+from training.report import photos_sha256, shown_configuration
 from training.tracking import registry
 from training.tracking.gate import GateLine, judge
 from training.tracking.loggers import MlflowLogger, end, tensorboard, wandb
@@ -113,7 +114,7 @@ def start(
     Args:
         config: its groups `tracking` and `gate`, and all groups as parameters.
         task: names the experiment.
-        dataset: for its hash.
+        dataset: for its hashes.
         split: for its hash.
         git_commit: of this code; None outside a checkout.
         state: folder that outlives a kill; the run's id is kept there in `tracking.json`.
@@ -130,9 +131,14 @@ def start(
     version = kept.get("version") or time.strftime("%Y%m%d-%H%M%S")
     if wanted.mlflow != OFF:
         run.store = open_store(wanted.mlflow)
-        hashes = {"split_hash": split.hash, "table_sha256": dataset.table_sha256, "git_commit": git_commit or "none"}
+        hashes = {
+            "split_hash": split.hash,
+            "table_sha256": dataset.table_sha256,
+            "photos_sha256": photos_sha256(dataset),
+            "git_commit": git_commit or "none",
+        }
         run.run_id = _resumed(run.store, kept.get("run", "")) or begin(
-            run.store, wanted.experiment or task.task, config.member, config.model_dump(mode="json"), hashes
+            run.store, wanted.experiment or task.task, config.member, shown_configuration(config), hashes
         )
         run.loggers.append(MlflowLogger(run.store, run.run_id))
         run.summary.append(f"MLflow run {run.run_id} in {run.store.address}")
@@ -140,7 +146,7 @@ def start(
         run.loggers.append(tensorboard(BUILD / "tensorboard", f"{task.task}-{config.member}", version))
         run.summary.append(f"TensorBoard: tensorboard --logdir {BUILD / 'tensorboard'}")
     if wanted.wandb != OFF:
-        folder, values = BUILD / "wandb", config.model_dump(mode="json")
+        folder, values = BUILD / "wandb", shown_configuration(config)
         run.loggers.append(wandb(wanted.wandb, folder, task.task, config.member, f"{config.member}-{version}", values))
         run.summary.append(f"Weights & Biases, {wanted.wandb}: {folder}")
     if state is not None:

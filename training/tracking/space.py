@@ -65,7 +65,7 @@ def best_values(config: TrainingConfig, values: Values) -> dict[str, Values]:
         values: `group.field` → value of the best run.
     """
     whole = configuration(_with(config.model_dump(), values)).model_dump(mode="json", exclude_defaults=True)
-    return {group: fields for group, fields in whole.items() if fields and group != "search"}
+    return {group: fields for group, fields in whole.items() if fields and group not in {"search", "tracking"}}
 
 
 def proposed(trial: Trial, search: SearchConfig) -> Values:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import TrackingError
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason, showable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,5 +117,5 @@ def _asked(address: str, what: str) -> Iterator[None]:
             yield
     except (MlflowException, requests.RequestException, SQLAlchemyError, OSError) as error:
         raise TrackingError(
-            f"MLflow at {address} did not {what}: {showable(error)[:400]}. Check --tracking.mlflow, or say off."
+            f"MLflow at {address} did not {what}: {reason(error)}. Check --tracking.mlflow, or say off."
         ) from error

@@ -14,3 +14,8 @@ def showable(text: object) -> str:
     A signed address carries its signature in the query, and libraries quote addresses whole in their errors.
     """
     return " ".join(_QUERY.sub("", _USER.sub("", str(text))).split())
+
+
+def reason(error: BaseException) -> str:
+    """What an error of a library says, fit to be shown within a sentence; its type where it says nothing."""
+    return showable(error)[:300].rstrip(". ") or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from training.errors import ChecksumError, TransferError
 from training.transfer import http
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason, showable
 from training.transfer.archives import unpack
 from training.transfer.checksums import sha256_of
 
@@ -71,12 +72,12 @@ def download_competition(name: str, folder: Path) -> None:
     )
 
     scratch = folder.with_name(f".{folder.name}.download")
-    shutil.rmtree(scratch, ignore_errors=True)  # Kaggle's client refuses a folder that holds anything
     credentials = "create a token in your Kaggle settings and set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY"
     try:
-        scratch.mkdir(parents=True)
-        with _with_timeouts(requests.Session):
-            kagglehub.competition_download(name, output_dir=str(scratch))
+        scratch.mkdir(parents=True, exist_ok=True)
+        # in a cache of its own Kaggle's client goes on with what is there; into a chosen folder it does not
+        with _with_timeouts(requests.Session), _environment("KAGGLEHUB_CACHE", str(scratch)):
+            Path(kagglehub.competition_download(name)).rename(folder)
     except (UnauthenticatedError, CredentialError) as error:
         raise TransferError(f"Kaggle wants to know who you are: {credentials}.") from error
     except requests.HTTPError as error:
@@ -88,13 +89,10 @@ def download_competition(name: str, folder: Path) -> None:
         }.get(status, "try again later")
         raise TransferError(f"Kaggle answers {status} for {name}: {advice}.") from error
     except (requests.RequestException, DataCorruptionError, ValueError, OSError) as error:
-        raise TransferError(f"Kaggle, {name}: {showable(error)[:300]}. Try again.") from error
-    finally:
-        if not any(scratch.rglob("*")):
-            shutil.rmtree(scratch, ignore_errors=True)
-    for marker in scratch.glob(".complete*"):
-        shutil.rmtree(marker) if marker.is_dir() else marker.unlink()
-    scratch.rename(folder)
+        raise TransferError(
+            f"Kaggle, {name}: {reason(error)}. The same command again goes on where it stopped."
+        ) from error
+    shutil.rmtree(scratch)
 
 
 def _is_new(folder: Path) -> None:
@@ -116,3 +114,16 @@ def _with_timeouts(session: Any) -> Iterator[None]:
         yield
     finally:
         session.send = plain
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -14,7 +14,7 @@ import httpx2
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from training.errors import TransferError
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason, showable
 
 TOKEN = "TRAINING_HTTP_TOKEN"  # noqa: S105
 """Environment variable with a bearer token for private places."""
@@ -118,7 +118,7 @@ def _receive(client: httpx2.Client, url: str, part: Path, seal: Path, what: str)
                     opened.write(chunk)
                     bar.update(len(chunk))
     except (httpx2.TransportError, httpx2.StreamError) as error:
-        raise _BrokenOffError(showable(error) or type(error).__name__) from error
+        raise _BrokenOffError(reason(error)) from error
     if whole is not None and _size(part) != whole:
         raise _BrokenOffError(f"{_size(part)} of {whole} bytes came")
 
@@ -157,4 +157,4 @@ def said(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
-        raise TransferError(f"{showable(url)}: {showable(error) or type(error).__name__}. Try again.") from error
+        raise TransferError(f"{showable(url)}: {reason(error)}. Try again.") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training.errors import TransferError
 from training.transfer import http
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason
 from training.transfer.checksums import NAME
 from training.transfer.places import Place
 
@@ -78,5 +78,4 @@ class HubPlace(Place):
 
     def _failed(self, error: Exception) -> TransferError:
         """The hub's errors, its client's and the system's have no base in common."""
-        said = showable(error) or type(error).__name__
-        return TransferError(f"{self.shown}: {said[:300]}. Check the name and HF_TOKEN, then try again.")
+        return TransferError(f"{self.shown}: {reason(error)}. Check the name and HF_TOKEN, then try again.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from training.errors import TransferError
 from training.transfer import http
-from training.transfer.addresses import showable
+from training.transfer.addresses import reason, showable
 from training.transfer.checksums import NAME
 
 if TYPE_CHECKING:
@@ -114,8 +114,9 @@ class BucketPlace(Place):
 
     def _failed(self, error: Exception) -> TransferError:
         """botocore raises its own errors, s3fs OSErrors made of them, and neither has one base."""
-        said = showable(error) or type(error).__name__
-        return TransferError(f"{self.shown}: {said[:300]}. Check the bucket and AWS_... credentials, then try again.")
+        return TransferError(
+            f"{self.shown}: {reason(error)}. Check the bucket and AWS_... credentials, then try again."
+        )
 
 
 @contextmanager

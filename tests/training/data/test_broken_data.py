@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from training.__main__ import main
 from training.config.groups import DatasetConfig
+from training.data.checks import inspect
 from training.data.dataset import read_dataset, survey
+from training.data.photos import Fingerprint, Photo
+from training.data.problems import Problem
 from training.errors import DataProblemsError
 
 FitCommand = Callable[..., int]
@@ -144,12 +149,16 @@ def damage_everything(root: Path) -> set[str]:
 
 
 def test_training_stops_unless_asked_to_go_on(
-    fit: FitCommand, own_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fit: FitCommand,
+    own_photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     unusable = damage_everything(own_photos)
     assert fit(tmp_path / "out", data=own_photos) == 2
     said = capsys.readouterr().err
-    assert "7 problems" not in said  # the copy is one problem that names two files
+    assert "6 problems" in said  # the copy is one problem that names two files
     for name in unusable:
         assert name in said or name == "4_00.jpg"
     assert "train.csv:50: label '9' of 4_00.jpg" in said
@@ -158,6 +167,10 @@ def test_training_stops_unless_asked_to_go_on(
     assert fit(tmp_path / "out", "--dataset.problems", "skip", "--schedule.epochs", "1", data=own_photos) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["data"]["photos"] == 60 - len(unusable)
+    assert "6 problems, left out: " in caplog.text
+    assert "53 photos remain" in caplog.text
+    with (tmp_path / "out" / "data_problems.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
 
 
 def test_check_lists_everything_and_writes_it(
@@ -234,7 +247,6 @@ def test_a_link_to_nowhere_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not ODD.is_dir(), reason="../shared/data/odd_images is not on this machine")
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_awkward_files_are_read_or_named_and_never_end_the_run(tmp_path: Path) -> None:
     (tmp_path / "odd").mkdir()
     (tmp_path / "other").mkdir()
@@ -257,3 +269,22 @@ def test_awkward_files_are_read_or_named_and_never_end_the_run(tmp_path: Path) -
         "hopper.ico": "too small",
     }
     assert len(dataset.photos) == 1 + len(list(ODD.iterdir())) - len(named)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000"])
+def test_bytes_gone_wrong_are_a_problem_or_a_photo_but_never_a_crash(tmp_path: Path, form: str) -> None:
+    random = np.random.default_rng(0)
+    encoded = io.BytesIO()
+    Image.fromarray(random.integers(0, 255, (40, 50, 3), np.uint8)).save(encoded, form)
+    whole = encoded.getvalue()
+    path = tmp_path / "victim"
+    found = []
+    for attempt in range(30):
+        content = bytearray(whole[: random.integers(1, len(whole))] if attempt % 2 else whole)
+        for place in random.integers(0, len(content), attempt):
+            content[place] = random.integers(256)
+        path.write_bytes(content)
+        found.append(inspect(Photo("victim", path, 0), "victim"))
+    assert isinstance(found[0], Fingerprint)  # nothing was changed yet
+    assert {each.kind for each in found if isinstance(each, Problem)} & {"truncated", "unreadable"}

@@ -70,6 +70,15 @@ def test_a_worse_member_is_registered_but_the_champion_stays(
     assert aliases(store, "held-net") == {"candidate": 3, "champion": 3}
 
 
+def test_without_the_registry_it_is_judged_against_the_champion_and_no_more(
+    tmp_path: Path, tracking: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(make_member(tmp_path / "a" / "net", 0.99, task="asked"), tracking) == 0
+    assert gate(make_member(tmp_path / "b" / "net", 0.88, task="asked"), tracking, "--tracking.registry", "false") == 3
+    assert "held back by champion" in capsys.readouterr().err
+    assert aliases(store, "asked-net") == {"candidate": 1, "champion": 1}
+
+
 def test_the_same_folder_is_registered_once_and_bars_can_be_given_anew(
     tmp_path: Path, tracking: str, store: Store
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ class Named:
     task: str = "leaves"
     table_sha256: str = "d" * 64
     hash: str = "e" * 64
+    photos: tuple[()] = ()
+    fingerprints: tuple[()] = ()
 
 
 def configured(**tracking: Any) -> TrainingConfig:
@@ -53,8 +56,10 @@ def test_a_run_records_registers_judges_and_says_where(tmp_path: Path, tracking:
     found = store.client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
     assert found.data.params["schedule.epochs"] == "3"
+    assert not [key for key in found.data.params if key.startswith("tracking")], "an address may hold a password"
     assert (found.data.tags["split_hash"], found.data.tags["table_sha256"]) == ("e" * 64, "d" * 64)
     assert found.data.tags["git_commit"] == "f" * 40
+    assert found.data.tags["photos_sha256"] == hashlib.sha256(b"").hexdigest()
     assert found.data.metrics["test/recall/rust"] == 0.9
     curve = store.client.get_metric_history(run.run_id, "validation_loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.9), (2, 0.5)]

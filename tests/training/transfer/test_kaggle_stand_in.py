@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def test_a_competition_from_a_stand_in_of_kaggle(tmp_path: Path, kaggle: FileSer
     }
     assert {name: file.read_bytes() for name, file in found.items()} == FILES
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".data")]
+
+
+def test_a_broken_download_from_a_stand_in_of_kaggle_goes_on_where_it_stopped(
+    tmp_path: Path, kaggle: FileServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"photos/a.jpg": random.Random(1).randbytes(3_500_000), "photos/b.jpg": b"b"}
+    (kaggle.root / "breaks-off.zip").write_bytes(zipped(files))
+    for _ in range(2):
+        assert download("breaks-off", tmp_path / "data") == 2
+        assert "The same command again goes on" in capsys.readouterr().err
+        assert not (tmp_path / "data").exists()
+    assert download("breaks-off", tmp_path / "data") == 0
+    found = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "data")): path.read_bytes() for path in found} == files
+    offsets = [int(line.split()[2]) for line in kaggle.requests if line.startswith("GET")]
+    assert {1 << 20, 2 << 20} <= set(offsets), "Kaggle's client keeps whole mebibytes"
 
 
 @pytest.mark.parametrize(
