@@ -144,23 +144,23 @@ def check_half(member: Member, exact: Path, half: Path, pixels: torch.Tensor, bo
         HalfPrecisionError: the reference answers all photos alike, so that nothing is proved; half precision overflows,
             moves a probability by more than `bound`, or changes a class that float32 is clear about.
     """
-    expected = _answers(member, exact.read_bytes(), pixels)
-    answers = _answers(member, simulate(onnx.load(half)).SerializeToString(), pixels)
+    expected = answers(member, exact.read_bytes(), pixels)
+    rounded = answers(member, simulate(onnx.load(half)).SerializeToString(), pixels)
     spread = float(expected.std(axis=0).max())
     if spread < SMALLEST_SPREAD:
         raise HalfPrecisionError(
             f"{member.name}: answers to {len(pixels)} photos spread by {spread:.2g}, less than {SMALLEST_SPREAD:g}: that they "
             "agree in half precision would prove nothing. Give other --photos, or train the member."
         )
-    if not np.isfinite(answers).all():
+    if not np.isfinite(rounded).all():
         raise HalfPrecisionError(
-            f"{member.name}: half precision overflows on {int((~np.isfinite(answers)).any(axis=1).sum())} of {len(pixels)} "
+            f"{member.name}: half precision overflows on {int((~np.isfinite(rounded)).any(axis=1).sum())} of {len(pixels)} "
             "photos. Serve it in float32, or train it with smaller activations (weight decay, a norm before the sum)."
         )
     ordered = np.sort(expected, axis=1)
     clear = ordered[:, -1] - ordered[:, -2] > CLEAR_MARGIN
-    changed = int((answers.argmax(axis=1) != expected.argmax(axis=1))[clear].sum())
-    difference = float(np.abs(answers - expected).max())
+    changed = int((rounded.argmax(axis=1) != expected.argmax(axis=1))[clear].sum())
+    difference = float(np.abs(rounded - expected).max())
     if changed or difference > bound:
         raise HalfPrecisionError(
             f"{member.name}: half precision moves a probability by {difference:.2g} (allowed {bound:g}) and changes the class "
@@ -169,7 +169,8 @@ def check_half(member: Member, exact: Path, half: Path, pixels: torch.Tensor, bo
     return difference
 
 
-def _answers(member: Member, file: bytes, pixels: torch.Tensor) -> NDArray[np.float32]:
+def answers(member: Member, file: bytes, pixels: torch.Tensor) -> NDArray[np.float32]:
+    """A file's probabilities in ONNX Runtime on the CPU, one photo at a time: float32 [photos, classes]."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

@@ -4,6 +4,7 @@ standard library alone, and plain messages.
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -39,13 +40,19 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return said
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a release of tiny networks and no plan."""
-    repository, _ = production_repository(tmp_path)
+    repository, _ = production_repository(tmp_path_factory.mktemp("made"))
     for name in MEMBERS:
         (repository / name / "1" / "cpu_engine.json").write_text('{"precision": "float32"}')
     return repository
+
+
+@pytest.fixture
+def repository(made: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(made, tmp_path / "model_repository")
 
 
 @pytest.fixture

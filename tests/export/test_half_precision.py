@@ -9,7 +9,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from export import half_precision, half_simulation, onnx_model
+from export import half_comparison, half_precision, half_simulation, onnx_model
 from export.errors import HalfPrecisionError
 from export.leaf_drawing import draw_leaf
 from export.members import read_member
@@ -99,6 +99,25 @@ def test_another_network_s_answers_are_told_apart(converted: dict, trained: Path
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(HalfPrecisionError, match="moves a probability"):
         half_precision.check_half(read_member(trained / "small_cnn"), exact, tmp_path / "other.onnx", pixels)
+
+
+def test_files_are_compared_by_the_same_simulation(
+    converted: dict, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact, half, _ = converted["small_cnn"]
+    for seed in range(4):
+        draw_leaf(seed, 160, 120).save(tmp_path / f"{seed}.png")
+    given = ["--member", trained / "small_cnn", "--exact", exact, "--half", exact, half, "--photos", tmp_path]
+    half_comparison.main([str(word) for word in given])
+    said = [[cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    unchanged, halved = (dict(zip(said[0], row, strict=True)) for row in said[2:])
+    nodes = unchanged["nodes in half"].removeprefix("0 of ")
+    assert (unchanged["weights in half"], unchanged["largest difference"]) == ("0.0%", "0.0000")
+    in_half = int(halved["nodes in half"].removesuffix(f" of {nodes}"))
+    assert int(nodes) > in_half > 0.5 * int(nodes)
+    assert float(halved["weights in half"].removesuffix("%")) > 80
+    assert 0 < float(halved["largest difference"]) < 0.03
+    assert float(halved["mean"]) < float(halved["largest difference"])
 
 
 def test_the_simulation_rounds_and_overflows_as_float16_does() -> None:

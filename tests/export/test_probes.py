@@ -43,7 +43,9 @@ def photo_file(file: Path, seed: int) -> Path:
     return file
 
 
-def test_probes_are_small_and_say_nothing_of_whoever_took_them(trained: Path, tmp_path: Path) -> None:
+def test_probes_are_small_and_say_nothing_of_whoever_took_them(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = [photo_file(tmp_path / f"{seed}.jpg", seed) for seed in range(4)]
     assert all(PRIVATE in file.read_bytes() for file in files)
     repository = tmp_path / "repository"
@@ -52,6 +54,14 @@ def test_probes_are_small_and_say_nothing_of_whoever_took_them(trained: Path, tm
     assert len(given["photos"]) == probes.MOST
     report = json.loads((repository / "leaf_ensemble_1" / "report.json").read_text())
     assert 0 < report["served"]["probes_difference"] < given["tolerance"] / 2
+    assert list(report["served"]["milliseconds_by_batch"]) == ["1", "2", "4", "8"]
+    assert all(0 < of["least"] <= of["median"] for of in report["served"]["milliseconds_by_batch"].values())
+    assert all(0 < d < 0.02 for d in report["stages"][-1]["differences"].values())
+    page = (repository / "leaf_ensemble_1" / "report.html").read_text()
+    assert "no plan yet" in page
+    told = capsys.readouterr().out
+    assert "through Triton on" in told
+    assert told.endswith(f"make serve REPOSITORY={repository}\n")
     for photo, reported in zip(given["photos"], report["probes"]["photos"], strict=True):
         jpeg = base64.b64decode(photo["jpeg"])
         assert PRIVATE not in jpeg
