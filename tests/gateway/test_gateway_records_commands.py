@@ -310,7 +310,9 @@ def test_export_is_what_training_reads(
     assert "1 without a kept photo, 1 of another task" in told.stdout
 
     task = load_task(str(out / "classes.json"))
-    labels = {photo.path.stem: task.classes[photo.label].key for photo in list_photos(out, DatasetConfig(), task).photos}
+    labels = {
+        photo.path.stem: task.classes[photo.label].key for photo in list_photos(out, DatasetConfig(), task).photos
+    }
     assert labels == {
         twin.prediction_id: "healthy",
         second.prediction_id: "cgm",
