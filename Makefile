@@ -118,21 +118,21 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint lint-deploy audit typecheck check format docs transcripts bench-fullsize bench-gateway
-test: install-dev install-test-server install-charts system-test ## all checks and tests, on a real Triton
+test: install-dev install-lint install-test-server install-charts system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-lint install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dev install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dev install-lint install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
 	.venv/dev/bin/ruff check .
 	.venv/dev/bin/ruff format --check .
 
-lint-deploy: install-dev .venv/lint/.actionlint
+lint-deploy: install-dev install-lint
 	$(DEV) -m deploy.linting
 
 .PHONY: install-charts check-charts check-observe
@@ -176,11 +176,12 @@ bench-gateway: install-dev install-server install-gateway .venv/peers/.installed
 
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dev install-test-server system system-test lock clean
+.PHONY: install-server install-gateway install-bot install-dev install-lint install-test-server system system-test lock clean
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
+install-lint: .venv/lint/.actionlint ## tools for Dockerfiles, compose and workflows; tests read docker-compose.yml by them
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system
