@@ -118,14 +118,14 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint lint-deploy audit typecheck check format docs transcripts bench-fullsize bench-gateway
-test: install-dev install-lint install-test-server install-charts system-test ## all checks and tests, on a real Triton
+test: install-dev install-lint install-gateway install-test-server install-charts system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-lint install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-lint install-gateway install-test-server system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dev install-lint install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dev install-lint install-gateway install-bot install-test-server system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
