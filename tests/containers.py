@@ -8,6 +8,7 @@ names lead to 127.0.0.1. Needs root and Linux namespaces.
 import ctypes
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ Answer = TypeVar("Answer")
 CLONE_NEWNET = 0x40000000
 END_S = 120
 ANSWER_S = 300
+PROGRAMS = ("unshare", "nsenter", "setpriv", "ip")
 DOCKER_TMPFS = "noexec,nosuid,nodev"
 """What Docker mounts it with, unless the options that follow say otherwise."""
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc")
@@ -52,8 +54,10 @@ def _enter(pid: int) -> None:
 @contextmanager
 def private_network() -> Iterator[Network]:
     """A network that only this test's processes share; skips the test where none can be made."""
-    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "--net", "true"], check=False).returncode:
-        pytest.skip("needs root and Linux namespaces (unshare)")
+    if os.geteuid() != 0 or not all(map(shutil.which, PROGRAMS)):
+        pytest.skip(f"needs root and {', '.join(PROGRAMS)} (util-linux, iproute2)")
+    if subprocess.run(["unshare", "--mount", "--net", "true"], check=False).returncode:
+        pytest.skip("needs Linux namespaces, which this machine does not let it make")
     with ExitStack() as stack:
         command = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"]
         holder = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
