@@ -50,9 +50,9 @@ def run(arguments: list[str]) -> int:
     if dataset.test_ids:
         lines.append(f"{len(dataset.test_ids)} of them in the own test folder {config.test_subfolder}")
     if notes:
-        lines += [f"{len(notes)} notes, which harm nothing ({summary(notes)}):", listing(notes, 10)]
+        lines += [f"To note, harms nothing ({summary(notes)}):", listing(notes, 10)]
     if harmful:
-        lines += [f"{len(harmful)} problems ({summary(harmful)}):", listing(harmful)]
+        lines += [f"Problems ({summary(harmful)}):", listing(harmful)]
         lines.append("Mend them, or train without these photos with --dataset.problems skip.")
     else:
         lines.append("No problems.")

@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.write(_said(name, metrics))
     if "metrics_of_8_views" in found:
         sys.stdout.write(_said(f"{found['member']}, eight views", found["metrics_of_8_views"]))
-    sys.stdout.write(f"folds: {out}\nnext: python -m training compare {out} --out comparison.html\n")
+    sys.stdout.write(f"folds: {out}\nnext: python -m training compare {out}\n")
     return 0
 
 

@@ -93,7 +93,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{field}: give --{field}.")
         else:
-            lines.append(f"{field}: {problem['msg']} (given: {problem['input']!r})")
+            given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+            lines.append(f"{field}: {problem['msg'].removeprefix('Value error, ')}{given}")
     return "\n".join(lines)
 
 

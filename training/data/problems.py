@@ -60,9 +60,10 @@ def refuse(problems: Sequence[Problem], root: Path) -> None:
     """
     harmful = [problem for problem in problems if problem.harmful]
     if harmful:
+        count = f"{len(harmful)} problem{'s' if harmful[1:] else ''}"
         raise DataProblemsError(
-            f"{len(harmful)} problems with the photos in {root} ({summary(harmful)}). Mend them, or leave these photos "
-            f"out with --dataset.problems skip.\n{listing(harmful)}",
+            f"{count} with the photos in {root} ({summary(harmful)}). Mend them, or leave these photos out with "
+            f"--dataset.problems skip.\n{listing(harmful)}",
             harmful,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from training.data.groups import duplicate_groups
 from training.data.photos import Photo
 from training.data.split_files import Split, read_split, write_split
 from training.errors import SplitError
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Split", "fold_splits", "read_split", "split_dataset", "write_split"]
 
@@ -79,12 +82,26 @@ class _Plan:
         if ids := self._dataset.test_ids:
             own = np.array([photo.image_id in ids for photo in self._dataset.photos])
             alike = np.isin(self.groups, self.groups[own]) & ~own
+            self._refuse_likeness(int(alike.sum()), int((~own).sum()))
             return everything[~own & ~alike], everything[own], everything[alike]
         if not self._config.test_fraction:
             return everything, everything[:0], everything[:0]
         self.refuse_chains(everything, self._config)
         rest, test = next(self.divisions(everything, self.share(everything, self._config.test_fraction)))
         return rest, test, everything[:0]
+
+    def _refuse_likeness(self, alike: int, photos: int) -> None:
+        """Raise where more training photos look like test photos than are held out to validate; else say how many do."""
+        config = self._config
+        if alike > config.validation_fraction * photos:
+            raise SplitError(
+                f"{alike} of {photos} training photos are joined with photos of the test folder and would be left out. Lower "
+                f"dataset.duplicate_distance (now {config.duplicate_distance} of 64 bits; 0 joins only photos whose hashes are "
+                "equal) where the pictures are alike by nature, as cells and scans are; where dataset.group_pattern "
+                f"(now {config.group_pattern!r}) joins the folders, empty it, or empty dataset.test_subfolder."
+            )
+        if alike:
+            log.warning("left out of training, too much like photos of the test folder: %d", alike)
 
     def refuse_chains(self, indices: Indices, config: DatasetConfig, share: float | None = None) -> None:
         """Raise where one group is larger than all that is to be held out."""

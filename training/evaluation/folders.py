@@ -36,9 +36,12 @@ def locate(model: str, tracking: str = "") -> Path:
     """The folder of a model given as a path, or as a registered one (`models:/NAME@ALIAS`), which is fetched.
 
     Raises:
+        ModelFolderError: there is no such folder.
         TrackingError: the registry does not have it or cannot be reached.
     """
     if not model.startswith("models:/"):
+        if not Path(model).is_dir():
+            raise ModelFolderError(f"{model} is not a folder: give one that `fit` wrote, or models:/NAME@ALIAS.")
         return Path(model)
     from training.tracking.registry import model_folder  # MLflow takes seconds to import
 

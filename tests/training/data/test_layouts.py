@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.__main__ import main
 from training.config.groups import DatasetConfig
 from training.data.dataset import read_dataset, survey
 from training.data.layouts import list_photos
@@ -174,3 +175,25 @@ def test_folders_train_with_their_own_classes(fit: FitCommand, tmp_path: Path) -
     assert fit(tmp_path / "out", "--dataset.task", "auto", "--schedule.epochs", "1", data=root) == 0
     written = json.loads((tmp_path / "out" / "classes.json").read_text())
     assert [info["key"] for info in written["classes"]] == ["healthy", "rust"]
+
+
+def test_check_tells_of_the_test_folder_and_of_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, place in enumerate(("train/Sick", "train/Sound", "valid/Sick", "valid/Sound")):
+        write(tmp_path / place / "one.png", seed)
+    write(tmp_path / "train" / "loose.png")
+    given = [
+        "check",
+        "--data",
+        str(tmp_path),
+        "--dataset.train_subfolder",
+        "train",
+        "--dataset.test_subfolder",
+        "valid",
+    ]
+    assert main(given) == 0
+    said = capsys.readouterr().out
+    assert "4 usable photos of 2 classes" in said
+    assert "2 of them in the own test folder valid" in said
+    assert "not listed: train/loose.png: it lies in no class folder" in said
+    assert main([*given, "--out", str(tmp_path / "train" / "loose.png" / "problems.csv")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -156,6 +156,12 @@ def test_an_own_test_folder_stays_whole_and_apart() -> None:
         assert {photo.image_id for photo in fold.test} == data.test_ids
 
 
+def test_training_photos_that_are_mostly_like_test_photos_are_refused() -> None:
+    data = made([0, 1] * 40, None, frozenset(f"{number:04d}.jpg" for number in range(60, 80)))
+    with pytest.raises(SplitError, match=r"60 of 60 training photos .* dataset\.group_pattern \(now '0'\)"):
+        split_dataset(data, config(group_pattern="0"))
+
+
 def test_a_split_file_brings_the_split_back(photos: Path, tmp_path: Path) -> None:
     data = read_dataset(photos, config())
     first = split_dataset(data, config())
@@ -243,7 +249,7 @@ def test_cells_are_too_alike_for_the_usual_distance() -> None:
     data = read_dataset(REAL / "malaria_cells", cells)
     parts = split_dataset(data, cells)
     assert (parts.sizes["test"], len(parts.left_out)) == (2000, 1)
-    with pytest.raises(SplitError, match=r"chain of near-duplicates.*duplicate_distance \(now 4 of 64 bits"):
+    with pytest.raises(SplitError, match=r"14\d\d of 10000 training photos .*duplicate_distance \(now 4 of 64 bits"):
         split_dataset(data, cells.model_copy(update={"duplicate_distance": 4}))
     by_patient = configuration(load_presets("malaria_by_patient")).dataset
     parts = split_dataset(read_dataset(REAL / "malaria_cells", by_patient), by_patient)

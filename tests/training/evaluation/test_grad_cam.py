@@ -83,7 +83,39 @@ class Flat(nn.Module):
         return self.forward_features(pixels)
 
 
-@pytest.mark.parametrize(("network", "says"), [(nn.Identity(), "forward_features"), (Flat(), "neither a map")])
+class Tokens(nn.Module):
+    """A network of seven tokens, which fill no rectangle of square patches; without blocks unless given."""
+
+    def __init__(self, blocks: nn.Module | None = None) -> None:
+        super().__init__()
+        if blocks is not None:
+            self.blocks = nn.ModuleList([blocks])
+
+    def forward_features(self, pixels: Tensor) -> Tensor:
+        tokens = pixels.flatten(2)[..., :7].transpose(1, 2)
+        return self.blocks[0].norm1(tokens) if hasattr(self, "blocks") else tokens  # type: ignore[operator,union-attr]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.forward_features(pixels).mean(1)
+
+
+class Block(nn.Module):
+    """As in a transformer, with nothing behind its norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(3)
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        (nn.Identity(), "forward_features"),
+        (Flat(), "neither a map"),
+        (Tokens(), "no norm1"),
+        (Tokens(Block()), "7 tokens"),
+    ],
+)
 def test_networks_without_positions_are_told_plainly(network: nn.Module, says: str) -> None:
     with pytest.raises(AttributionError, match=says):
         GradCam(network, torch.zeros(1, 3, 32, 32))
