@@ -141,14 +141,14 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input lint-deploy audit
-test: install-dev install-test-server system-test install-charts install-tensorrt install-lint install-gateway ## all checks and tests, on a real Triton
-@$(MAKE) --no-print-directory lint typecheck
-$(DEV) -m pytest $(PYTEST_FLAGS)
+test: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## all checks and tests, on a real Triton
+	@$(MAKE) --no-print-directory lint typecheck
+	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-test-server install-tensorrt system-test install-lint install-gateway ## the tests again, measuring what they reach; fails below 95 %
-$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
+coverage: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
+	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dvc install-dev install-test-server system-test install-tensorrt install-lint install-gateway install-bot ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dev install-lint install-gateway install-bot install-dvc install-test-server install-charts install-tensorrt system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
