@@ -34,13 +34,7 @@ from training.evaluation import resampling
 from training.evaluation.members import Answers, answers_of, average, paired_difference
 from training.evaluation.metrics import compute_metrics
 from training.evaluation.predictions import predict
-from training.folder import (
-    Predictions,
-    read_network,
-    read_predictions,
-    write_json,
-    write_predictions,
-)
+from training.folder import Predictions, read_network, read_predictions, write_json, write_predictions
 from training.learning.devices import one_device
 from training.learning.fit import fit
 from training.report import same_recipe
