@@ -151,6 +151,28 @@ def read_predictions(folder: Path, part: str) -> Predictions:
     return read
 
 
+def read_test(folder: Path) -> Predictions:
+    """Read `test.npz`; no photos where the report says that none were set aside for testing, as in folds.
+
+    Raises:
+        ModelFolderError: as `read_predictions`.
+    """
+    if (folder / "test.npz").is_file() or _tested(folder):
+        return read_predictions(folder, "test")
+    validation = read_predictions(folder, "validation")
+    return Predictions(
+        validation.logits[:0], validation.labels[:0], validation.image_ids[:0], split_hash=validation.split_hash
+    )
+
+
+def _tested(folder: Path) -> bool:
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return bool(report["split"]["sizes"]["test"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, indented."""
     path.write_text(_json(value), encoding="utf-8")

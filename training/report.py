@@ -76,6 +76,18 @@ def shown_configuration(config: TrainingConfig) -> dict[str, Any]:
     return values
 
 
+def same_recipe(stored: dict[str, Any], config: TrainingConfig) -> bool:
+    """Whether a report's configuration learns as `config` does; fields that an older report lacks count as the same."""
+    asked = shown_configuration(config)
+    groups, idle = ("dataset", "model", "augmentation", "loss", "schedule"), {"workers", "origin", "licence"}
+    return all(
+        stored[group].get(name, value) == value
+        for group in groups
+        for name, value in asked[group].items()
+        if name not in idle
+    )
+
+
 def _counts(photos: Sequence[Photo], keys: list[str]) -> dict[str, int]:
     counts = Counter(photo.label for photo in photos)
     return {key: counts[label] for label, key in enumerate(keys)}

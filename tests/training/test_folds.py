@@ -125,6 +125,10 @@ def test_other_recipes_are_not_mixed_in(
     ]
     assert main([*words, "--schedule.learning_rate", "0.5"]) == 2
     assert "another recipe" in capsys.readouterr().err
+    assert main([*words, "--model.input_size", "48"]) == 2
+    assert "another recipe" in capsys.readouterr().err
+    assert main([*words, "--hardware.devices", "2"]) == 2
+    assert "--jobs" in capsys.readouterr().err
     twice = [
         "folds",
         "--config",
@@ -147,3 +151,15 @@ def test_side_by_side_gives_the_same(two: Path, preset: Path, photos: Path, tmp_
     subprocess.run([sys.executable, "-m", "training", "folds", *words], cwd=ROOT, check=True)
     first, again = np.load(two / "test_resnet" / "oof.npz"), np.load(tmp_path / "jobs" / "oof.npz")
     np.testing.assert_array_equal(first["logits"], again["logits"])
+
+
+def test_a_fold_without_test_photos_can_be_compared_and_evaluated(
+    preset: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "untested"
+    words = ["folds", "--config", str(preset), "--data", str(photos), "--out", str(out), *SMALL]
+    assert main([*words, "--dataset.test_fraction", "0"]) == 0
+    assert not (out / "fold_1" / "test.npz").exists()
+    assert main(["compare", str(out / "fold_1"), "--out", str(tmp_path / "compared")]) == 0
+    assert main(["evaluate", "--model", str(out / "fold_1"), "--data", str(photos)]) == 0
+    assert "fold_1, validation" in capsys.readouterr().out

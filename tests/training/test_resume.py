@@ -133,6 +133,15 @@ def test_another_run_is_not_mistaken_for_it(
     assert (tmp_path / "member.partial" / "last.ckpt").is_file()
 
 
+def test_a_run_that_learned_nothing_yet_stands_in_nobodys_way(recipe: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "member"
+    (tmp_path / "member.partial").mkdir()
+    (tmp_path / "member.partial" / "run.json").write_text(
+        '{"configuration": {}, "data": {}}'
+    )  # killed in its first epoch
+    assert main(command(recipe, photos, out)) == 0
+
+
 def test_two_at_once_are_refused(
     recipe: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

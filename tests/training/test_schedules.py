@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import timm
 import torch
+from lightning.fabric import Fabric
 
 from training.config.schedule import ScheduleConfig, StageConfig
 from training.errors import ConfigurationError
 from training.learning.averaging import WeightAverage
 from training.learning.layers import build_optimiser, set_trainable, train_mode
 from training.learning.schedules import Progress, stage_rates
+from training.learning.watching import validation_figures
 
 
 def rates(stage: StageConfig | None = None, **fields: Any) -> list[float]:
@@ -54,9 +57,9 @@ def test_plateau_lowers_the_rate_and_early_stopping_ends_it() -> None:
     again.restore(progress.state)
     for epoch in (4, 5):
         again.better(epoch, {"validation_loss": 2.0})
-        assert not again.stalled
+        assert not again.stalled(9)
     again.better(6, {"validation_loss": 2.0})
-    assert again.stalled
+    assert again.stalled(9)
     assert again.factor == pytest.approx(0.01)
     assert again.best_epoch == 1
 
@@ -128,3 +131,41 @@ def test_the_average_follows_weights_and_statistics() -> None:
     assert torch.equal(average.network[0].weight, torch.full((2, 2), 2.0))
     assert torch.equal(average.network[1].running_mean, torch.full((2,), 6.0))
     assert average.network[1].num_batches_tracked == 7
+
+
+def test_early_stopping_never_cuts_an_earlier_stage_short() -> None:
+    progress = Progress(ScheduleConfig(stages=[{"epochs": 3, "trainable": "head"}, {"epochs": 4}], early_stopping=2))
+    for epoch in (1, 2, 3):
+        progress.better(epoch, {"validation_loss": 1.0})
+    assert not progress.stalled(3)
+    progress.enter_stage()
+    for epoch in (4, 5):
+        progress.better(epoch, {"validation_loss": 1.0})
+    assert progress.stalled(5)
+
+
+def test_no_number_is_never_the_best() -> None:
+    progress = Progress(ScheduleConfig())
+    progress.better(1, {"validation_loss": float("nan")})
+    assert progress.better(2, {"validation_loss": 5.0})
+    assert not progress.better(3, {"validation_loss": float("nan")})
+    assert progress.best_epoch == 2
+
+
+def test_figures_are_of_the_weights_as_they_are_now() -> None:
+    """TinyViT keeps its attention biases from one evaluation to the next."""
+    small: dict[str, Any] = {"embed_dims": [8, 8, 16, 16], "depths": [1] * 4, "num_heads": [1] * 4}
+    network = timm.create_model("tiny_vit_5m_224", num_classes=2, **small)
+    average = WeightAverage(network, 0.0)
+    batch, fabric = [(torch.randn(2, 3, 224, 224), torch.tensor([0, 1]))], Fabric(accelerator="cpu", devices=1)
+
+    def loss(network: torch.nn.Module) -> float:
+        return validation_figures(fabric, network, batch, 2, torch.contiguous_format)["validation_loss"]
+
+    loss(average.network)
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "attention_biases" in name:
+                weight.normal_(std=9)
+    average.update(network)
+    assert loss(average.network) == pytest.approx(loss(copy.deepcopy(network)), abs=1e-7)

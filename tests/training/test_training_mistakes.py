@@ -73,6 +73,7 @@ def test_damaged_data(
         (["--model.architecture", "resnet_of_dreams"], "resnet_of_dreams"),
         (["--model.arguments", '{"no_such_argument": 1}'], "no_such_argument"),
         (["--dataset.task", "coffee"], "No task file"),
+        (["--model.architecture", "vit_tiny_patch16_224", "--augmentation.crop_size", "48"], "crops of 48 pixels"),
     ],
 )
 def test_bad_values(

@@ -80,7 +80,9 @@ class ScheduleConfig(Group):
     stages: list[StageConfig] = Field(
         default=[], description="one after the other, as JSON; empty: all of the network for `epochs`"
     )
-    early_stopping: int = Field(default=0, ge=0, description="epochs without progress after which to stop; 0: never")
+    early_stopping: int = Field(
+        default=0, ge=0, description="epochs of the last stage without progress after which to stop; 0: never"
+    )
     monitor: Literal["validation_loss", "validation_f1_macro"] = Field(
         default="validation_loss", description="figure that says whether there is progress"
     )
@@ -91,6 +93,11 @@ class ScheduleConfig(Group):
         default=0.0, ge=0, description="minutes of training after which the running epoch is the last; 0: no limit"
     )
     seed: int = Field(default=0, ge=0, description="seed of initial weights, sampling and augmentation")
+
+    @property
+    def chooses_epoch(self) -> bool:
+        """Whether the validation photos decide which epoch's weights are kept."""
+        return self.keep == "best" or self.early_stopping > 0
 
     @model_validator(mode="before")
     @classmethod

@@ -95,6 +95,8 @@ def decode_crop(path: Path, choose: Callable[[Image.Image], Box], side: int) -> 
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns it while it decodes, and has stated its upright size before
+        return 1
     return int(image.getexif().get(_ORIENTATION, 1))
 
 

@@ -14,7 +14,7 @@ from training.errors import ConfigurationError, ModelFolderError
 from training.evaluation.analysis import figures
 from training.evaluation.calibration import calibration_figures
 from training.evaluation.members import Answers, answers_of, paired_difference
-from training.folder import read_predictions, read_task
+from training.folder import read_predictions, read_task, read_test
 from training.tasks import Task
 
 OUT_OF_FOLD = "oof"
@@ -53,7 +53,7 @@ def read_run(folder: Path) -> Run:
         ModelFolderError: a file is missing or damaged.
     """
     folds = (folder / f"{OUT_OF_FOLD}.npz").is_file()
-    judged = read_predictions(folder, OUT_OF_FOLD if folds else "test")
+    judged = read_predictions(folder, OUT_OF_FOLD) if folds else read_test(folder)
     validation = None if folds else read_predictions(folder, "validation")
     part = "out-of-fold" if folds else "test"
     if validation is not None and not len(judged.labels):  # nothing was set aside: the page says validation

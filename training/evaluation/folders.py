@@ -12,7 +12,7 @@ from torch import nn
 from training.data.photos import Photo
 from training.errors import ModelFolderError, PhotoError
 from training.evaluation.predictions import predict
-from training.folder import PARTS, Predictions, read_network, read_predictions, read_task
+from training.folder import PARTS, Predictions, read_network, read_predictions, read_task, read_test
 from training.tasks import Task
 
 
@@ -56,7 +56,10 @@ def open_members(folders: Sequence[Path]) -> list[Member]:
     """
     members = [
         Member(
-            folder, read_task(folder), read_network(folder), {part: read_predictions(folder, part) for part in PARTS}
+            folder,
+            read_task(folder),
+            read_network(folder),
+            {"validation": read_predictions(folder, "validation"), "test": read_test(folder)},
         )
         for folder in folders
     ]

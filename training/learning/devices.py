@@ -12,12 +12,25 @@ from lightning.fabric import Fabric
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from training.config.running import HardwareConfig
-from training.errors import DeviceError
+from training.errors import ConfigurationError, DeviceError
 
 
 def is_helper() -> bool:
     """Whether this process was started by another one of the same run, to drive a further device."""
     return int(os.environ.get("LOCAL_RANK", "0")) > 0 or int(os.environ.get("NODE_RANK", "0")) > 0
+
+
+def one_device(config: HardwareConfig, instead: str) -> None:
+    """Refuse several devices where one process trains several networks one after the other.
+
+    Raises:
+        ConfigurationError: says what to do instead.
+    """
+    if config.devices != 1 or config.num_nodes != 1:
+        raise ConfigurationError(
+            f"hardware.devices {config.devices}, num_nodes {config.num_nodes}: several devices train one network, by `fit`; "
+            f"give 1 here. {instead}"
+        )
 
 
 def launch(config: HardwareConfig) -> Fabric:

@@ -15,7 +15,7 @@ from training.config.groups import TrainingConfig
 from training.data.dataset import Dataset, read_dataset
 from training.data.problems import write_problems
 from training.data.split import Split, split_dataset, write_split
-from training.errors import DataProblemsError
+from training.errors import DataProblemsError, DeviceError
 from training.evaluation.metrics import compute_metrics
 from training.evaluation.predictions import predict
 from training.evaluation.report_page import write_evaluation
@@ -23,7 +23,7 @@ from training.folder import read_network, write_history, write_network, write_pr
 from training.learning.devices import arithmetic, is_helper, launch
 from training.learning.feeding import Feed
 from training.learning.loop import OnEpoch, Training
-from training.learning.networks import build_network, weights_source
+from training.learning.networks import build_network, try_crops, weights_source
 from training.learning.unfinished import PROBLEMS, Unfinished
 from training.report import build_report, git_commit, photos_sha256
 from training.tracking import runs
@@ -89,6 +89,7 @@ def fit(
             write_split(split, partial.folder / "split.csv")
         torch.manual_seed(config.schedule.seed)
         network = build_network(config.model, len(dataset.task.classes))
+        try_crops(network, config)
         with run or runs.start(config, dataset.task, dataset, split, git_commit(), state=partial.folder) as run:
             trained = _train(network, config, split, len(dataset.task.classes), partial, run, on_epoch)
             metrics = _write(trained, config, dataset, split, partial.member)
@@ -138,7 +139,13 @@ def _train(
             pinned=fabric.device.type == "cuda",
         )
         training = Training(fabric, network, config, feed, partial, run.loggers, on_epoch)
-        trained = training.run()
+        try:
+            trained = training.run()
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"The GPU's memory does not suffice: {error}. Lower schedule.batch_size and raise schedule.accumulate, or lower "
+                "model.input_size."
+            ) from error
     fabric.barrier()
     if fabric.global_rank:
         raise SystemExit(0)

@@ -34,14 +34,10 @@ from training.evaluation import resampling
 from training.evaluation.members import Answers, answers_of, average, paired_difference
 from training.evaluation.metrics import compute_metrics
 from training.evaluation.predictions import predict
-from training.folder import (
-    Predictions,
-    read_network,
-    read_predictions,
-    write_json,
-    write_predictions,
-)
+from training.folder import Predictions, read_network, read_predictions, write_json, write_predictions
+from training.learning.devices import one_device
 from training.learning.fit import fit
+from training.report import same_recipe
 from training.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -68,6 +64,13 @@ def cross_validate(configs: Sequence[TrainingConfig], root: Path, out: Path, job
         ModelFolderError: what lies in `out` comes from another recipe or other photos.
         TrainingError: as `fit`.
     """
+    for config in configs:
+        one_device(config.hardware, "Folds go side by side with --jobs.")
+        if config.schedule.chooses_epoch:
+            log.warning(
+                "%s: each fold's photos choose its epoch, which flatters its figures; schedule.keep last does not",
+                config.member,
+            )
     if any(config.dataset != configs[0].dataset for config in configs):
         raise ConfigurationError("The recipes differ in their group dataset: only the same folds can be compared.")
     names = [config.member for config in configs]
@@ -109,14 +112,7 @@ def _done(config: TrainingConfig, folder: Path, split: Split) -> bool:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelFolderError(f"{folder / 'report.json'} cannot be read: {error}. Remove {folder}.") from error
-    same = (
-        all(
-            report["configuration"][group] == config.model_dump(mode="json")[group]
-            for group in ("augmentation", "loss", "schedule")
-        )
-        and report["configuration"]["model"]["architecture"] == config.model.architecture
-    )
-    if not same or report["split"]["hash"] != split.hash:
+    if not same_recipe(report["configuration"], config) or report["split"]["hash"] != split.hash:
         raise ModelFolderError(
             f"{folder} was trained by another recipe or on other photos: name another --out, or remove it."
         )
@@ -173,6 +169,7 @@ def _summarise(folder: Path, config: TrainingConfig, splits: Sequence[Split], da
             "task": dataset.task.task,
             "member": config.member,
             "folds": len(splits),
+            "epoch_chosen_on_these_photos": config.schedule.chooses_epoch,
             "members": [member.name for member in members],
             "split_hash": split_hash,
             **figures,

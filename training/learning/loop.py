@@ -203,7 +203,7 @@ class Training:
 
     def _stop_where_due(self) -> None:
         limit = 60 * self._config.schedule.max_minutes
-        if self._progress.stalled:
+        if self._progress.stalled(len(self.history)):
             self.stopped = f"no progress for {self._config.schedule.early_stopping} epochs"
         elif limit and self._seconds >= limit and len(self.history) < self._config.schedule.epochs:
             self.stopped = f"the limit of {self._config.schedule.max_minutes:g} minutes"

@@ -15,7 +15,7 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 import architectures  # noqa: F401  # registers the networks of our own with timm
-from training.config.groups import ModelConfig
+from training.config.groups import ModelConfig, TrainingConfig
 from training.errors import ConfigurationError, WeightsError
 
 REFUSALS = (RuntimeError, TypeError, ValueError, AssertionError, KeyError, AttributeError)
@@ -60,6 +60,26 @@ def build_network(config: ModelConfig, classes: int) -> nn.Module:
     if config.pretrained_file:
         return _from_file(config, classes, overlay, arguments)
     return _from_hub(config, classes, overlay, arguments, plain) if config.pretrained else plain
+
+
+def try_crops(network: nn.Module, config: TrainingConfig) -> None:
+    """Show the new network a crop of each size that it will learn from, where that is not the size of its input.
+
+    Raises:
+        ConfigurationError: it takes one size only, as most ViTs do.
+    """
+    sides = set(config.augmentation.progressive or [config.augmentation.crop_size or config.model.input_size])
+    for side in sorted(sides - {config.model.input_size}):
+        try:
+            with torch.no_grad():
+                network.eval()(torch.zeros(1, 3, side, side))
+        except REFUSALS as error:
+            raise ConfigurationError(
+                f"augmentation.crop_size, progressive: {config.model.architecture!r} cannot learn from crops of {side} pixels "
+                f"({error}). Leave them out; many ViTs take other sizes with --model.arguments.dynamic_img_size true."
+            ) from error
+        finally:
+            network.train()
 
 
 def weights_source(config: ModelConfig, network: nn.Module, seed: int) -> dict[str, str]:

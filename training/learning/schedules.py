@@ -61,7 +61,7 @@ class Progress:
         """Take in an epoch's figures; whether it is the best so far."""
         value = figures[self.config.monitor]
         lower = self.config.monitor == "validation_loss"
-        if self.best is None or (value < self.best if lower else value > self.best):
+        if self.best is None or math.isnan(self.best) or (value < self.best if lower else value > self.best):
             self.best, self.best_epoch = value, epoch
             self.waiting = {"plateau": 0, "stop": 0}
             return True
@@ -71,10 +71,10 @@ class Progress:
             self.waiting["plateau"] = 0
         return False
 
-    @property
-    def stalled(self) -> bool:
-        """Whether early stopping says to stop."""
-        return 0 < self.config.early_stopping <= self.waiting["stop"]
+    def stalled(self, epoch: int) -> bool:
+        """Whether early stopping says to stop after an epoch, from 1; a stage before the last one is never cut short."""
+        earlier = sum(stage.epochs for stage in stages_of(self.config)[:-1])
+        return epoch > earlier and 0 < self.config.early_stopping <= self.waiting["stop"]
 
     @property
     def state(self) -> dict[str, Any]:

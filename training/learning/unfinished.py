@@ -106,7 +106,7 @@ class Unfinished:
             ),
             "data": hashes,
         }
-        if not note.is_file():
+        if not (note.is_file() and (self.folder / CHECKPOINT).is_file()):  # nothing is learned yet
             _write(note, json.dumps(now, indent=2).encode())
             return
         before = json.loads(note.read_text(encoding="utf-8"))

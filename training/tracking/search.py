@@ -17,7 +17,8 @@ import yaml
 from training.config.groups import TrainingConfig
 from training.data.dataset import read_dataset
 from training.data.split import split_dataset
-from training.errors import SearchError
+from training.errors import DivergenceError, SearchError
+from training.learning.devices import one_device
 from training.learning.fit import fit
 from training.tracking.space import Values, best_values, check_space, configured, proposed, shown
 
@@ -64,6 +65,7 @@ def search(config: TrainingConfig, root: Path, out: Path) -> Found:
         TrainingError: as `fit`.
     """
     check_space(config)
+    one_device(config.hardware, "Several searches may go on in folders of their own.")
     dataset = read_dataset(root, config.dataset)
     split = split_dataset(dataset, config.dataset)
     study = _open(config, out, split.hash)
@@ -106,6 +108,9 @@ class _Objective:
                 split=self._split,
                 on_epoch=on_epoch,
             )
+        except DivergenceError as error:  # these values lead nowhere, which is worth knowing
+            log.info("run %d: %s", trial.number, error)
+            raise TrialPruned from error
         finally:
             for leftover in (folder, folder.with_name("running.partial")):
                 shutil.rmtree(leftover, ignore_errors=True)

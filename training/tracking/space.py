@@ -40,7 +40,8 @@ def check_space(config: TrainingConfig) -> None:
 
 
 def configured(config: TrainingConfig, values: Values) -> TrainingConfig:
-    """The configuration of one run: some fields replaced, tracking and pages off, `search.epochs` long.
+    """The configuration of one run: some fields replaced, tracking and pages off, `search.epochs` long
+    with warm-up and clean epochs in proportion.
 
     Args:
         config: where the search starts from.
@@ -53,7 +54,10 @@ def configured(config: TrainingConfig, values: Values) -> TrainingConfig:
     dumped["tracking"] |= {"mlflow": "off", "tensorboard": False, "wandb": "off"}
     dumped["evaluation"] |= {"page": False, "views": 1, "attributions": 0}
     if config.search.epochs:
+        share = config.search.epochs / config.schedule.epochs
         dumped["schedule"] |= _shortened(dumped["schedule"], config.search.epochs)
+        dumped["schedule"]["warmup_epochs"] *= min(1, share)
+        dumped["augmentation"]["clean_epochs"] = round(min(1, share) * dumped["augmentation"]["clean_epochs"])
     return configuration(_with(dumped, values))
 
 

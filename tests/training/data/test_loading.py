@@ -120,11 +120,12 @@ def test_a_shape_that_allows_no_draw_is_trimmed_in_the_middle(size: tuple[int, i
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_crops_of_turned_photos_are_those_of_the_upright_photo(tmp_path: Path, orientation: int) -> None:
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_crops_of_turned_photos_are_those_of_the_upright_photo(tmp_path: Path, orientation: int, suffix: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (9, 12, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "turned.png"
+    path = tmp_path / f"turned.{suffix}"
     Image.fromarray(pixels).resize((240, 180), Image.Resampling.BICUBIC).save(path, exif=exif)
     upright = open_photo(path)
     with Image.open(path) as image:

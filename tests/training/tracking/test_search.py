@@ -80,6 +80,13 @@ def test_a_killed_search_goes_on_with_the_run_that_was_lost(tmp_path: Path, pres
     assert len(study(out).trials) == 3, "nothing was left to do"
 
 
+def test_values_that_lead_nowhere_do_not_end_the_search(tmp_path: Path, preset: Path, photos: Path) -> None:
+    space = '{"schedule.learning_rate": {"choice": [1e30]}}'
+    wild = ["--schedule.gradient_clip", "0", "--schedule.warmup_epochs", "0", "--search.trials", "2"]
+    assert search(preset, photos, tmp_path / "search", *wild, space=space) == 2, "no run came to its end"
+    assert [row["state"] for row in rows(tmp_path / "search")] == ["pruned", "pruned"]
+
+
 def test_another_search_is_not_mixed_in(
     tmp_path: Path, preset: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,5 +120,7 @@ def test_stages_are_shortened_in_proportion() -> None:
     short = configured(config, {"schedule.weight_decay": 0.2}).schedule
     assert [stage.epochs for stage in short.stages] == [2, 6]
     assert (short.epochs, short.weight_decay) == (8, 0.2)
+    assert short.warmup_epochs == pytest.approx(3 * 8 / 40)
+    assert configured(config, {}).augmentation.clean_epochs == 1
     shortest = TrainingConfig(**{"schedule": {"stages": stages}, "search": {"epochs": 1}})
     assert [stage.epochs for stage in configured(shortest, {}).schedule.stages] == [1, 1]
