@@ -22,6 +22,8 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 _TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 _CLICK = ("gateway", "bot")
 """Modules whose command line is typer's; the others have argparse's, or none."""
+_ELSEWHERE = ("modelopt",)
+"""Modules that a page tells how to install somewhere else."""
 _PLACE = re.compile(r"[A-Z]{1,12}|…|\.\.\.|<.*>")
 """What a reader replaces by something of his own."""
 
@@ -34,7 +36,7 @@ def check(command: Command) -> str:
     """What is wrong with a command; empty where its program understands it."""
     if not command.words:
         return "; ".join(filter(None, (_variable(name) for name, _ in command.variables)))
-    program, arguments = command.words[0], list(command.words[1:])
+    program, arguments = command.words[0].removeprefix(".venv/dev/bin/"), list(command.words[1:])
     checks: dict[str, Any] = {"make": _make, "docker": _docker, "kubectl": _kubectl, "helm": _helm}
     if program in ("python", "python3"):
         return _python(arguments, command.whole)
@@ -101,6 +103,8 @@ def _python(arguments: list[str], whole: bool) -> str:
     if arguments[:1] != ["-m"] or len(arguments) < 2:
         return f"not -m MODULE: {arguments}"
     module, words = arguments[1], arguments[2:]
+    if module.partition(".")[0] in _ELSEWHERE:
+        return ""
     if find_spec(module) is None:
         return f"no module {module}"
     if module in _CLICK:
@@ -144,9 +148,10 @@ def _help(module: str, command: str) -> str:
 
 
 def _argparse(module: str, words: list[str], whole: bool) -> str:
-    """Run it until its parser has read the line."""
+    """Run it until its parser has read the line; placeholders for numbers become numbers."""
     if not words:
         return ""
+    words = ["1" if word == "N" else word for word in words]
     faults: list[str] = []
 
     def read(parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
@@ -185,8 +190,11 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
 
 def _docker(arguments: list[str], whole: bool) -> str:
     """Profiles and services are those of docker-compose.yml; what runs inside is checked too."""
+    if arguments[:1] == ["run"]:
+        image = next(i for i, word in enumerate(arguments) if re.fullmatch(r"[^/\s$]+/.+:.+", word))
+        return check(Command("", tuple(arguments[image + 1 :]), (), whole))
     if arguments[:1] != ["compose"]:
-        return f"docker {arguments[0]}: this test knows compose alone"
+        return f"docker {arguments[0]}: this test knows run and compose alone"
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     services = set(compose["services"])
     profiles = {profile for service in compose["services"].values() for profile in service.get("profiles", [])}

@@ -65,7 +65,7 @@ def test_commands_in_the_text_are_understood() -> None:
     [
         ("make sandwiches", "no target sandwiches"),
         ("make demo SAUCE=1", "make knows no SAUCE"),
-        ("make train PRESET=demo_cnn", "say where the photos lie"),
+        ("make train DATA=photos", "say which recipe"),
         ("python -m gateway release promot 8", "no command promot"),
         ("python -m gateway release promote eight", "valid integer"),
         ("python -m training fit --reset demo_cnn", "does not know --reset"),
