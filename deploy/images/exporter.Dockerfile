@@ -18,10 +18,10 @@ FROM plans AS exporter
 USER 0
 WORKDIR /locks
 COPY requirements/uv.txt .
-RUN --mount=type=cache,target=/root/.cache/pip python3 -m pip install --break-system-packages --require-hashes -r uv.txt \
+RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hashes -r uv.txt \
     && uv venv --system-site-packages --python "$(command -v python3)" /opt/venv
 COPY requirements/export.txt .
-RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy \
+RUN --mount=type=cache,target=/var/cache/uv UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy \
     uv pip install --compile-bytecode --require-hashes --python /opt/venv/bin/python -r export.txt
 WORKDIR /app
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin

@@ -3,9 +3,9 @@ ARG PYTHON_IMAGE=python:3.12.12-slim-bookworm
 FROM ${PYTHON_IMAGE} AS packages
 WORKDIR /locks
 COPY requirements/uv.txt .
-RUN --mount=type=cache,target=/root/.cache/pip pip install --require-hashes -r uv.txt && uv venv /opt/venv
+RUN pip install --no-cache-dir --require-hashes -r uv.txt && uv venv /opt/venv
 COPY requirements/gateway.txt .
-RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy \
+RUN --mount=type=cache,target=/var/cache/uv UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy \
     uv pip sync --compile-bytecode --require-hashes --python /opt/venv/bin/python gateway.txt
 
 FROM ${PYTHON_IMAGE}

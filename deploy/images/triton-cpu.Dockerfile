@@ -4,10 +4,9 @@ ARG TRITON_DIGEST=
 FROM nvcr.io/nvidia/tritonserver:${TRITON_TAG}-py3${TRITON_DIGEST}
 WORKDIR /locks
 COPY requirements/uv.txt .
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip install --break-system-packages --require-hashes -r uv.txt && uv venv --python /usr/bin/python3 /opt/venv
+RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hashes -r uv.txt && uv venv --python /usr/bin/python3 /opt/venv
 COPY requirements/server-container.txt .
-RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy \
+RUN --mount=type=cache,target=/var/cache/uv UV_CACHE_DIR=/var/cache/uv UV_LINK_MODE=copy \
     uv pip sync --compile-bytecode --require-hashes --python /opt/venv/bin/python server-container.txt
 WORKDIR /app
 COPY server server
