@@ -18,6 +18,7 @@ from postgres import PostgresCluster, running_postgres
 from processes import ROOT
 
 from bot.settings import Settings as BotSettings
+from deploy.triton import EXIT_TIMEOUT_S
 from gateway.settings import Settings as GatewaySettings
 
 CHARTS_PYTHON = Path(os.environ.get("CHARTS_PYTHON", Path(sys.prefix).parent / "charts" / "bin" / "python"))
@@ -215,6 +216,15 @@ def test_every_pod_has_a_policy_and_triton_trusts_only_its_own(objects: list[Obj
     assert allowed == {("grpc", "gateway"), ("grpc", "tools"), ("metrics", None)}
 
 
+def test_without_peers_that_may_read_figures_nobody_reads_them() -> None:
+    shown = check("--show", "-", values=WHOLE | {"bot": {"enabled": True}, "networkPolicy": {"monitoring": []}})
+    made = json.loads(shown.stdout)
+    for name in ("gateway", "triton", "bot"):
+        rules = find(made, "NetworkPolicy", f"leaf-{name}")["spec"].get("ingress", [])
+        assert [rule for rule in rules if rule["ports"] != [{"port": "http"}] and not rule.get("from")] == [], name
+    assert "ingress" not in find(made, "NetworkPolicy", "leaf-bot")["spec"]
+
+
 def test_triton_starts_with_an_inference_and_is_not_ended_for_being_busy(objects: list[Object]) -> None:
     pod = find(objects, "Deployment", "leaf-triton")["spec"]["template"]["spec"]
     triton, companion = pod["containers"]
@@ -222,6 +232,9 @@ def test_triton_starts_with_an_inference_and_is_not_ended_for_being_busy(objects
     for kind in ("livenessProbe", "readinessProbe"):
         assert triton[kind]["exec"]["command"][-1] == "--alive"
     assert triton["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    # gateways have been led elsewhere before it ends, and what it has begun may end too
+    notice = int(triton["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > notice + EXIT_TIMEOUT_S
     assert told(companion)["GATEWAY_TRITON_URL"] == "127.0.0.1:8001"
     assert told(companion)["GATEWAY_HOST"] == "127.0.0.1"
     (budget,) = [
