@@ -5,12 +5,13 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
-from observing import QuietHandler, running, serving
+from observing import Quiet, running, serving
 from processes import ROOT, free_ports
 
 ALERTMANAGER = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
@@ -69,7 +70,7 @@ def running_alertmanager(folder: Path) -> Iterator[Alerting]:
     (port,) = free_ports(1)
     alerting = Alerting(port)
 
-    class Mailbox(QuietHandler):
+    class Mailbox(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             alerting.calls.extend((self.path.strip("/"), alert) for alert in told["alerts"])

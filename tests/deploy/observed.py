@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx2
@@ -13,7 +14,7 @@ from alerting import Alerting, running_alertmanager
 from bot_process import running_bot
 from demo_stack import Stack, running_stack
 from messenger import Messenger, running_messenger
-from observing import QuietHandler, running, serving
+from observing import Quiet, running, serving
 from processes import ROOT, free_ports
 
 PROMETHEUS = shutil.which("prometheus")
@@ -74,10 +75,10 @@ def observed_stack(folder: Path) -> Iterator[Observed]:
             yield Observed(stack, messenger, url, alerting)
 
 
-def _with_gpu(triton: int) -> type[QuietHandler]:
+def _with_gpu(triton: int) -> type[BaseHTTPRequestHandler]:
     """Triton's real figures with those of a GPU behind them."""
 
-    class Handler(QuietHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             figures = httpx2.get(f"http://127.0.0.1:{triton}/metrics", timeout=5, trust_env=False).text
             self.send_response(200)

@@ -1,10 +1,10 @@
 """Prometheus' programs as processes of a test, and servers that stand in for whom they ask or call."""
 
 import contextlib
-import http.server
 import subprocess
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
@@ -33,17 +33,17 @@ def running(name: str, command: list[str], port: int, folder: Path) -> Iterator[
         process.wait(30)
 
 
-class QuietHandler(http.server.BaseHTTPRequestHandler):
-    """Says nothing of the requests that it gets."""
+class Quiet:
+    """Laid over a server's handler: nothing is said of the requests that it gets."""
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Nothing."""
 
 
 @contextlib.contextmanager
-def serving(handler: type[QuietHandler], port: int = 0) -> Iterator[int]:
-    """An HTTP server on this machine, by default on any port; its port."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """An HTTP server on any port of this machine; that port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

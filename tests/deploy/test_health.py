@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler
 
 import pytest
-from observing import QuietHandler, serving
+from observing import Quiet, serving
 from processes import ROOT
 
 
-class _Service(QuietHandler):
+class _Service(Quiet, BaseHTTPRequestHandler):
     """Well, but for /ill."""
 
     def do_GET(self) -> None:

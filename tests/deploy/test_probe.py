@@ -3,11 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from null_repository import write_ensemble, write_null_model
-from observing import QuietHandler, serving
+from observing import Quiet, serving
 from processes import ROOT, TritonProcess, free_ports
 
 from deploy import probe
@@ -66,7 +67,7 @@ def test_a_repository_without_a_photo_is_said(tmp_path: Path, capsys: pytest.Cap
     assert "no warm-up photo" in capsys.readouterr().err
 
 
-class _Full(QuietHandler):
+class _Full(Quiet, BaseHTTPRequestHandler):
     """Ready, and its queue full, as Triton words it."""
 
     def do_GET(self) -> None:
