@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import yaml
 from dockerfiles import read_image
-from postgres import PostgresCluster, running_postgres
+from postgres import running_postgres
 from processes import ROOT
 
 from bot.settings import Settings as BotSettings
@@ -42,13 +42,6 @@ def objects(request: pytest.FixtureRequest) -> list[Object]:
     shown = check("--show", request.param)
     assert shown.returncode == 0, shown.stderr
     return json.loads(shown.stdout)
-
-
-@pytest.fixture(scope="module")
-def database_server() -> Iterator[PostgresCluster]:
-    """A real PostgreSQL."""
-    with running_postgres() as cluster:
-        yield cluster
 
 
 def find(objects: list[Object], kind: str, name: str) -> Object:
@@ -82,23 +75,34 @@ def test_helm_and_kubernetes_find_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "said"),
+    "mistakes",
     [
-        ("gateway.yaml", "maxSurge: 1", "maxSurgge: 1", "maxSurgge"),
-        ("bot.yaml", "replicas: 1", "replicas: one", "replicas"),
-        ("tools.yaml", "command: [sleep, infinity]", "command: sleep", "command"),
-        ("triton.yaml", "spec:\n  maxUnavailable: 1", "spec:\n  maxUnavailable: 1\n  maxUnavailable: 2", "a key twice"),
+        {
+            "gateway.yaml": ("maxSurge: 1", "maxSurgge: 1", "maxSurgge"),
+            "bot.yaml": ("replicas: 1", "replicas: one", "replicas"),
+            "tools.yaml": ("command: [sleep, infinity]", "command: sleep", "command"),
+        },
+        {
+            "triton.yaml": (
+                "spec:\n  maxUnavailable: 1",
+                "spec:\n  maxUnavailable: 1\n  maxUnavailable: 2",
+                "a key twice",
+            )
+        },
     ],
+    ids=["schema", "key twice"],
 )
-def test_a_mistake_in_a_template_is_found(file: str, right: str, wrong: str, said: str, tmp_path: Path) -> None:
+def test_mistakes_in_templates_are_found(mistakes: dict[str, tuple[str, str, str]], tmp_path: Path) -> None:
     shutil.copytree(CHART, tmp_path / "chart")
-    template = tmp_path / "chart" / "templates" / file
-    text = template.read_text(encoding="utf-8")
-    assert right in text
-    template.write_text(text.replace(right, wrong, 1))
+    for file, (right, wrong, _) in mistakes.items():
+        template = tmp_path / "chart" / "templates" / file
+        text = template.read_text(encoding="utf-8")
+        assert right in text
+        template.write_text(text.replace(right, wrong, 1))
     checked = check("--chart", tmp_path / "chart")
     assert checked.returncode == 1
-    assert said in checked.stderr
+    for _, _, said in mistakes.values():
+        assert said in checked.stderr
 
 
 WHOLE: Object = {"secret": "leaf", "images": {"registry": "r"}, "models": {"claim": "c"}}
@@ -291,15 +295,17 @@ def test_the_collector_has_every_part_that_it_names() -> None:
     assert base["service"]["pipelines"]["traces"]["processors"][0] == "memory_limiter"
 
 
-def test_the_migrations_job_brings_postgresql_up_to_date(
-    objects: list[Object], database_server: PostgresCluster
-) -> None:
-    (container,) = find(objects, "Job", "leaf-migrations")["spec"]["template"]["spec"]["containers"]
-    secret = {
-        "gateway-database-url": database_server.new_database(),
-        "gateway-secret": "s" * 32,
-        "triton-control-secret": "t" * 32,
-    }
+def test_the_migrations_job_brings_postgresql_up_to_date() -> None:
+    shown = check("--show", VALUES[0])
+    job = find(json.loads(shown.stdout), "Job", "leaf-migrations")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    with running_postgres() as server:
+        migrate(container, server.new_database())
+
+
+def migrate(container: Object, database: str) -> None:
+    """Run the job's command on a database that is empty, and again."""
+    secret = {"gateway-database-url": database, "gateway-secret": "s" * 32, "triton-control-secret": "t" * 32}
     given = {
         name: secret.get(value["secretKeyRef"]["key"], "") if isinstance(value, dict) else value
         for name, value in told(container).items()
@@ -311,5 +317,5 @@ def test_the_migrations_job_brings_postgresql_up_to_date(
         )
         assert ended.returncode == 0, ended.stderr
     assert "has this version's schema" in ended.stdout
-    with psycopg.connect(secret["gateway-database-url"]) as connection:
+    with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM routes").fetchone() == (0,)
