@@ -77,20 +77,28 @@ def output_names(member: Member) -> list[str]:
 
 
 def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onnx.ModelProto:
-    """Export with a free batch axis through torch.export."""
+    """Export with a free batch axis through torch.export.
+
+    Raises:
+        MemberError: torch cannot export the architecture.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the exporter prints its stages
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            classifier,
-            (pixels[:1].repeat(2, 1, 1, 1),),
-            dynamo=True,
-            input_names=[member.pixels],
-            output_names=output_names(member),
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                classifier,
+                (pixels[:1].repeat(2, 1, 1, 1),),
+                dynamo=True,
+                input_names=[member.pixels],
+                output_names=output_names(member),
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # the exporter's errors have no common base of their own
+            reason = " ".join(str(error).split())[:300]
+            raise MemberError(f"{member.name}: torch cannot export {member.architecture} to ONNX: {reason}") from error
     assert program is not None
     model = program.model_proto
     forget_origin(model)

@@ -166,7 +166,11 @@ def test_a_release_without_named_members_is_made_of_the_champions(
     registry.register(folder, "cassava")
     repository = tmp_path / "repository"
     arguments = ["--repository", str(repository), "--tracking", registry.address, "--check-photos", "1"]
+    arguments += ["--latency-seconds", "0"]
     assert main(["release", *arguments]) == 0
     assert (repository / "leaf_ensemble_1").is_dir()
     assert (repository / "small_vit" / "1" / "model.onnx").is_file()
-    assert "cassava-small_vit: version 1, champion" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "cassava-small_vit: version 1, champion" in told.err
+    assert told.out.startswith("### Release 1 of cassava")
+    assert told.out.endswith(f"make serve REPOSITORY={repository}\n")

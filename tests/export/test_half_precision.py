@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto
 
 from export import half_comparison, half_precision, half_simulation, onnx_model
+from export.__main__ import main
 from export.errors import HalfPrecisionError
 from export.leaf_drawing import draw_leaf
 from export.members import read_member
@@ -48,7 +49,7 @@ def test_half_the_weight_bytes_and_the_same_answers(converted: dict, trained: Pa
         for file in (exact, half)
     ]
     assert weights[1] < 0.56 * weights[0]
-    assert 0 < half_precision.check_half(read_member(trained / name), exact, half, pixels, 0.03) < 0.03
+    assert 0 < half_precision.check_half(read_member(trained / name), exact, half, pixels, 0.03)[0] < 0.03
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
@@ -63,6 +64,15 @@ def test_norms_softmax_reductions_and_the_head_stay_float32(converted: dict, nam
     assert kinds[last.output[0]] == TensorProto.FLOAT
     assert [kinds[n.output[0]] for n in arithmetic].count(TensorProto.FLOAT16) >= 0.8 * len(arithmetic)
     assert {v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)} == {TensorProto.FLOAT}
+
+
+def test_half_precision_and_float16_weights_go_together(trained: Path, tmp_path: Path) -> None:
+    given = ["--members", str(trained / "small_cnn"), "--repository", str(tmp_path), "--check-photos", "4"]
+    flags = ["--half-precision", "--float16-weights", "--gate", "half_precision=0.03", "--latency-seconds", "0"]
+    assert main(["release", *given, *flags]) == 0
+    sizes = {file.name: file.stat().st_size for file in (tmp_path / "small_cnn" / "1").glob("*.onnx")}
+    assert set(sizes) == {"model.onnx", "model_float16.onnx"}
+    assert max(sizes.values()) < 1.2 * min(sizes.values())
 
 
 def test_an_overflow_is_caught(trained: Path, tmp_path: Path) -> None:
@@ -124,17 +134,24 @@ def test_the_simulation_rounds_and_overflows_as_float16_does() -> None:
     shape = ["n"]
     nodes = [
         onnx.helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16),
-        onnx.helper.make_node("Mul", ["h", "h"], ["squared"]),
+        onnx.helper.make_node("Abs", ["h"], ["size"]),
+        onnx.helper.make_node("Mul", ["h", "size"], ["squared"]),
         onnx.helper.make_node("Cast", ["squared"], ["y"], to=TensorProto.FLOAT),
     ]
     tensors = [onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
     graph = onnx.helper.make_graph(nodes, "square", tensors[:1], tensors[1:])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
-    given = np.concatenate([np.random.default_rng(0).normal(size=500) * 60, [255.9, 256.0, 300.0]]).astype(np.float32)
+    rng = np.random.default_rng(0)
+    small = 10.0 ** rng.uniform(-8, -1, 500) * rng.choice(
+        [-1, 1], 500
+    )  # float16 is coarser below 6e-5, and ends at 6e-8
+    given = np.concatenate([rng.normal(size=500) * 60, small, [0, 255.9, 256.0, 300.0, -70_000]]).astype(np.float32)
     session = onnxruntime.InferenceSession(
         half_simulation.simulate(model).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     with np.errstate(over="ignore"):
-        expected = (given.astype(np.float16) * given.astype(np.float16)).astype(np.float32)
+        halves = given.astype(np.float16)
+        expected = (halves * np.abs(halves)).astype(np.float32)
     assert np.array_equal(session.run(None, {"x": given})[0], expected)
-    assert np.isinf(expected).any()
+    assert {np.inf, -np.inf} <= set(expected)
+    assert (expected[given != 0] == 0).any()

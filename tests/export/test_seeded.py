@@ -57,6 +57,19 @@ def test_a_conversion_that_changes_answers_is_refused(trained: Path, tmp_path: P
         onnx_model.check_parity(member, tmp_path / "model.onnx", pixels, expected, 1e-4)
 
 
+class Branching(torch.nn.Module):
+    """Computes one thing or another, as its input says."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels if pixels.mean() > 0 else -pixels
+
+
+def test_a_network_that_torch_does_not_export_is_named(trained: Path) -> None:
+    member = read_member(trained / "small_cnn")
+    with pytest.raises(MemberError, match="small_cnn: torch cannot export test_efficientnet to ONNX"):
+        onnx_model.to_onnx(member, Branching(), torch.zeros(1, 3, 8, 8))
+
+
 def test_drawn_leaves_repeat() -> None:
     assert np.array_equal(draw_leaf(1, 80, 60), draw_leaf(1, 80, 60))
     assert not np.array_equal(draw_leaf(1, 80, 60), draw_leaf(2, 80, 60))
