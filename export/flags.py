@@ -43,7 +43,9 @@ def release_flags(command: argparse.ArgumentParser) -> None:
         help="folder of photos to check the conversion on (default: drawn leaves); those that validation.npz and test.npz "
         "name are also what the outlier score is fitted and measured on",
     )
-    command.add_argument("--check-photos", type=int, default=8, help="how many of them, evenly by name (default %(default)s)")
+    command.add_argument(
+        "--check-photos", type=int, default=8, help="how many of them, evenly by name (default %(default)s)"
+    )
     command.add_argument(
         "--probes",
         type=Path,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from export import sessions
 from export.errors import HalfPrecisionError
 from export.half_simulation import simulate
 from export.members import Member
@@ -176,9 +176,7 @@ def check_half(
 
 def answers(member: Member, file: bytes, pixels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A file's probabilities [photos, classes] and statistics in ONNX Runtime on the CPU, one photo at a time, float32."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session = sessions.on_cpu(file)
     names = [member.probabilities, member.statistics]
     rows = [session.run(names, {member.pixels: row[None].numpy()}) for row in pixels]
     probabilities, statistics = (np.concatenate(column) for column in zip(*rows, strict=True))

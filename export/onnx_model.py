@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import timm
 import torch
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from PIL import Image
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
-from export import activation_map
+from export import activation_map, sessions
 from export.errors import MemberError, ParityError
 from export.members import Member
 from export.networks import Classifier
@@ -147,9 +146,7 @@ def check_parity(
     Raises:
         ParityError: above `bound`.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session = sessions.on_cpu(file)
     batches = [pixels[i : i + 4].numpy() for i in range(0, len(pixels), 4)]
     names = output_names(member)
     rows = [session.run(names, {member.pixels: batch}) for batch in batches]

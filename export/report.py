@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 
-from export import probes
+from export import probes, sessions
 from export.calibration import Calibration
 from export.configuration import StepNames
 from export.durable import write
@@ -76,9 +75,7 @@ def of_release(
 
 def latencies(member: Member, file: Path, pixels: torch.Tensor, seconds: float) -> dict[str, float]:
     """Milliseconds of a whole batch in ONNX Runtime on this machine's CPU, the best of a few; of the member alone."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session = sessions.on_cpu(file)
     photo = pixels[:1].numpy()
 
     def run(size: int) -> object:

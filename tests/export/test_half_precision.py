@@ -10,35 +10,36 @@ import torch
 from onnx import TensorProto
 
 from export import half_comparison, half_precision, half_simulation, onnx_model
-from export.__main__ import main
 from export.errors import HalfPrecisionError
 from export.leaf_drawing import draw_leaf
 from export.members import read_member
-from export.networks import Classifier
 
 PRECISE = {"LayerNormalization", "Softmax", "ReduceMean"}
 
 
 @pytest.fixture(scope="module")
-def converted(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, torch.Tensor]]:
+def converted(trained: Path, released: Path) -> dict[str, tuple[Path, Path, torch.Tensor]]:
     """Float32 file, mixed file and pixels of 12 photos, by member."""
-    folder = tmp_path_factory.mktemp("half")
     made = {}
     for name in ("small_cnn", "small_vit"):
-        member = read_member(trained / name)
-        classifier = onnx_model.load(member)
+        classifier = onnx_model.load(read_member(trained / name))
         pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
-        made[name] = (*write(folder / name, member, classifier, pixels), pixels)
+        folder = released / name / "1"
+        made[name] = (folder / "model.onnx", folder / "model_float16.onnx", pixels)
     return made
 
 
-def write(stem: Path, member: object, classifier: Classifier, pixels: torch.Tensor) -> tuple[Path, Path]:
-    """Both files of a network."""
-    exact, half = stem.with_suffix(".onnx"), stem.with_suffix(".half.onnx")
-    model = onnx_model.to_onnx(member, classifier, pixels)
-    onnx.save(model, exact)
-    onnx.save(half_precision.to_half(model), half)
-    return exact, half
+def scaled(exact: Path, stem: Path, shape: list[int], count: int, factor: float) -> tuple[Path, Path]:
+    """Both files of a network whose last `count` weights of a shape are larger or smaller."""
+    model = onnx.load(exact)
+    weights = [tensor for tensor in model.graph.initializer if list(tensor.dims) == shape]
+    for tensor in weights[-count:]:
+        array = (onnx.numpy_helper.to_array(tensor) * np.float32(factor)).clip(-6e4, 6e4)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    files = stem.with_suffix(".onnx"), stem.with_suffix(".half.onnx")
+    onnx.save(model, files[0])
+    onnx.save(half_precision.to_half(model), files[1])
+    return files
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
@@ -66,37 +67,24 @@ def test_norms_softmax_reductions_and_the_head_stay_float32(converted: dict, nam
     assert {v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)} == {TensorProto.FLOAT}
 
 
-def test_half_precision_and_float16_weights_go_together(trained: Path, tmp_path: Path) -> None:
-    given = ["--members", str(trained / "small_cnn"), "--repository", str(tmp_path), "--check-photos", "4"]
-    flags = ["--half-precision", "--float16-weights", "--gate", "half_precision=0.03", "--latency-seconds", "0"]
-    assert main(["release", *given, *flags]) == 0
-    sizes = {file.name: file.stat().st_size for file in (tmp_path / "small_cnn" / "1").glob("*.onnx")}
+def test_half_precision_and_float16_weights_go_together(released: Path) -> None:
+    sizes = {file.name: file.stat().st_size for file in (released / "small_cnn" / "2").glob("*.onnx")}
     assert set(sizes) == {"model.onnx", "model_float16.onnx"}
     assert max(sizes.values()) < 1.2 * min(sizes.values())
 
 
-def test_an_overflow_is_caught(trained: Path, tmp_path: Path) -> None:
-    member = read_member(trained / "small_vit")
-    classifier = onnx_model.load(member)
-    with torch.no_grad():
-        for block in classifier.network.blocks[-2:]:
-            block.mlp.fc2.weight.mul_(3e6)
-            block.mlp.fc2.weight.clamp_(-6e4, 6e4)
-    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
-    exact, half = write(tmp_path / "overflowing", member, classifier, pixels)
+def test_an_overflow_is_caught(converted: dict, trained: Path, tmp_path: Path) -> None:
+    exact, _, pixels = converted["small_vit"]
+    files = scaled(exact, tmp_path / "overflowing", [192, 64], 2, 3e6)  # second layers of MLPs
     with pytest.raises(HalfPrecisionError, match="half precision overflows"):
-        half_precision.check_half(member, exact, half, pixels)
+        half_precision.check_half(read_member(trained / "small_vit"), *files, pixels)
 
 
-def test_answers_that_hardly_differ_prove_nothing(trained: Path, tmp_path: Path) -> None:
-    member = read_member(trained / "small_cnn")
-    classifier = onnx_model.load(member)
-    with torch.no_grad():
-        classifier.network.get_classifier().weight.mul_(1e-3)
-    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(4)])
-    exact, half = write(tmp_path / "flat", member, classifier, pixels)
+def test_answers_that_hardly_differ_prove_nothing(converted: dict, trained: Path, tmp_path: Path) -> None:
+    exact, _, pixels = converted["small_cnn"]
+    files = scaled(exact, tmp_path / "flat", [5, 256], 1, 1e-3)  # the head
     with pytest.raises(HalfPrecisionError, match="would prove nothing"):
-        half_precision.check_half(member, exact, half, pixels)
+        half_precision.check_half(read_member(trained / "small_cnn"), *files, pixels)
 
 
 def test_another_network_s_answers_are_told_apart(converted: dict, trained: Path, tmp_path: Path) -> None:

@@ -26,8 +26,12 @@ def small_pair(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_the_command_writes_members_that_timm_opens(small_pair: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for seed in range(16):
+        draw_leaf(seed, 160, 120).save(tmp_path / "photos" / f"{seed:02d}.png")
+    given = ["--classes", str(CLASSES), "--photos", str(tmp_path / "photos")]
     for out in ("first", "second"):
-        assert command.main(["seeded", "--out", str(tmp_path / out), "--classes", str(CLASSES)]) == 0
+        assert command.main(["seeded", "--out", str(tmp_path / out), *given]) == 0
     for name in small_pair:
         first, second = ((tmp_path / out / name / "model.safetensors").read_bytes() for out in ("first", "second"))
         assert first == second

