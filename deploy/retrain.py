@@ -29,7 +29,7 @@ def member(text: str) -> tuple[str, str]:
     """`NAME=PRESET` to both."""
     name, equals, preset = text.partition("=")
     if not (name and equals and preset):
-        raise argparse.ArgumentTypeError(f"{text}: write NAME=PRESET, such as resnet18_narrow=demo_cnn")
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=PRESET, such as resnet18_wide=demo_cnn")
     return name, preset
 
 
