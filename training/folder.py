@@ -149,7 +149,7 @@ def read_predictions(folder: Path, part: str) -> Predictions:
     """
     path = folder / f"{part}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaves a damaged file open
             read = Predictions(arrays["logits"], arrays["labels"], arrays["image_ids"], str(arrays["split_hash"]))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelFolderError(f"{path} is missing or damaged: {error}. Train the model again.") from error

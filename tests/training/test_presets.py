@@ -72,6 +72,7 @@ def test_plantvillage_is_as_described() -> None:
     )
     assert (config.dataset.validation_fraction, config.dataset.test_fraction) == (0.1, 0.1)
     assert (config.model.input_size, config.model.dropout) == (224, 0.4)
+    assert config.dataset.duplicate_distance == 1
 
 
 @pytest.mark.parametrize("name", MAIN[:2])

@@ -74,8 +74,8 @@ def _history(folder: Path) -> list[dict[str, float]]:
     """Figures per epoch; none where `history.json` is missing, as older folders lack it."""
     try:
         epochs = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        return [{key: value for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"{folder / 'history.json'} is damaged: {error}.") from error
-        return [{key: value for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
