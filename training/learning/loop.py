@@ -164,12 +164,12 @@ class Training:
             if self._mix is not None and not unmixed:
                 photos, targets = self._mix(photos, targets)
             place = index % schedule.accumulate
-            group = min(schedule.accumulate, self._feed.batches - index + place)  # an epoch's last one may be smaller
-            stepping = place + 1 == group
+            together = min(schedule.accumulate, self._feed.batches - index + place)  # fewer at an epoch's end
+            stepping = place + 1 == together
             with self._fabric.no_backward_sync(stage.model, enabled=not stepping):  # type: ignore[arg-type]
                 logits = stage.model(photos.contiguous(memory_format=self._layout))
                 loss = self._loss(logits.float(), targets)
-                self._fabric.backward(loss / group)
+                self._fabric.backward(loss / together)
             total += loss.detach() * len(photos)
             count += len(photos)
             if stepping:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from lightning.fabric import Fabric
-from timm.utils import distribute_bn
+from timm.utils.distributed import distribute_bn
 from torch import Tensor, nn
 from torch.nn import functional
 
