@@ -45,6 +45,7 @@ augmentation: {{shadow: 0.3, noise: 0.3, rotation: 10, clean_epochs: 1}}
 model: {{weights: float32, dropout: 0.2}}
 evaluation: {{page: false}}
 """
+SHORT = ["--schedule.epochs", "1", "--evaluation.page", "false"]
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +210,13 @@ def test_another_run_is_not_mistaken_for_it(
     assert (tmp_path / "member.partial" / "last.ckpt").is_file()
 
 
-def test_a_run_that_learned_nothing_yet_stands_in_nobodys_way(recipe: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_run_that_learned_nothing_yet_stands_in_nobodys_way(preset: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "member"
     (tmp_path / "member.partial").mkdir()
     (tmp_path / "member.partial" / "run.json").write_text(
         '{"configuration": {}, "data": {}}'
     )  # killed in its first epoch
-    assert main(command(recipe, photos, out)) == 0
+    assert main([*command(preset, photos, out), *SHORT]) == 0
 
 
 def test_two_at_once_are_refused(
@@ -228,15 +229,15 @@ def test_two_at_once_are_refused(
 
 
 def test_an_existing_folder_is_only_replaced_when_told(
-    recipe: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    preset: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "member"
     out.mkdir()
     (out / "mine").write_text("kept")
-    assert main(command(recipe, photos, out)) == 2
+    assert main(command(preset, photos, out)) == 2
     assert "--overwrite true" in capsys.readouterr().err
     assert (out / "mine").read_text() == "kept"
-    assert main([*command(recipe, photos, out), "--overwrite", "true"]) == 0
+    assert main([*command(preset, photos, out), *SHORT, "--overwrite", "true"]) == 0
     assert (out / "model.safetensors").is_file()
     assert not (out / "mine").exists()
     assert list(tmp_path.glob("*.partial")) == []
