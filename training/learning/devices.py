@@ -88,7 +88,7 @@ def _check_launcher(config: HardwareConfig) -> None:
     elif several and "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in {"bash", "interactive"}:
         raise DeviceError(
             "In a Slurm job several devices are driven by torchrun, once per machine: srun --ntasks-per-node 1 torchrun "
-            "--nnodes ... --nproc-per-node ... --rdzv-endpoint ... -m training fit ..."
+            "--nnodes ... --nproc-per-node ... --rdzv-backend c10d --rdzv-endpoint ... -m training fit ..."
         )
     elif config.num_nodes > 1 and (missing := _MEETING - os.environ.keys()):
         raise DeviceError(
