@@ -126,16 +126,20 @@ def readable(photo: Path, reply: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"  release {reply['release']} ({members}), {reply['timings_ms']['total']:.0f} ms"])
 
 
-def diagnose(given: argparse.Namespace) -> None:
+def read(photo: Path) -> bytes:
+    """The photo; raises DemoError where there is none."""
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise DemoError(f"cannot read {photo} ({error.strerror}): give an image file with PHOTO=path.") from None
+
+
+def diagnose(given: argparse.Namespace, photo: bytes) -> None:
     """Send the photo and print the answer.
 
     Raises:
-        DemoError: the photo is missing or the gateway refuses it.
+        DemoError: the gateway refuses it.
     """
-    try:
-        photo = given.photo.read_bytes()
-    except OSError as error:
-        raise DemoError(f"cannot read {given.photo} ({error.strerror}): give an image file with PHOTO=path.") from None
     try:
         status, reply = request(given.gateway_port, "POST", "/v1/predict", photo)
     except (OSError, http.client.HTTPException) as error:
@@ -163,12 +167,13 @@ def main(arguments: list[str] | None = None) -> int:
     given = parse(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupted)
-    sys.stderr.write("demo: starting Triton and the gateway ...\n")
     stack = None
     try:
+        photo = read(given.photo)  # before anybody waits for a start
+        sys.stderr.write("demo: starting Triton and the gateway ...\n")
         stack = start_stack(given)
         wait_until_ready(stack, given.gateway_port)
-        diagnose(given)
+        diagnose(given, photo)
         if not given.once:
             sys.stderr.write("demo: running until Ctrl-C\n")
             stack.wait()

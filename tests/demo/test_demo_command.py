@@ -41,7 +41,7 @@ def test_it_prints_a_diagnosis_and_ends_with_the_reply() -> None:
     assert "http://127.0.0.1:" in result.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_without_once_it_runs_until_it_is_stopped(number: signal.Signals) -> None:
     process = subprocess.Popen(command(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -73,6 +73,7 @@ def test_a_missing_photo_is_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "cannot read" in result.stderr
     assert "PHOTO=path" in result.stderr
+    assert "starting" not in result.stderr
 
 
 @pytest.mark.parametrize("taken", [0, 2], ids=["gateway", "triton"])
