@@ -33,10 +33,12 @@ def free_ports(count: int) -> list[int]:
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Poll until `condition` holds; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
+    pause_s = 0.005
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(0.05, 1.5 * pause_s)
 
 
 def descendants(pid: int) -> list[int]:
@@ -88,6 +90,10 @@ class TritonProcess:
         """Process ids of tritonserver and its stubs."""
         assert self.process is not None
         return set(descendants(self.process.pid))
+
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self.process is not None and self.process.poll() is None
 
     def is_ready(self) -> bool:
         """Whether Triton answers ready; fails when the process has ended."""

@@ -139,6 +139,7 @@ def added_by_the_bot(messenger: Messenger, gateway: LeafGateway, photos: int) ->
     return [seconds - usual for seconds in through]
 
 
+@pytest.mark.long
 def test_the_bot_adds_little(messenger: Messenger, gateway: LeafGateway, bot: BotProcess) -> None:
     added_by_the_bot(messenger, gateway, 5)
     added = added_by_the_bot(messenger, gateway, 30)

@@ -14,14 +14,13 @@ import uvicorn
 from fastapi import FastAPI
 from processes import wait_until
 from record_entries import CLASS_KEYS, entry
-from records_app import OneRelease, RecordServer
+from records_app import OneRelease, RecordServer, read_keys
 from sqlalchemy import Engine, insert
 
 from gateway.access.access import Access
 from gateway.access.secret import load_secret
 from gateway.api.dashboard import router as dashboard_router
 from gateway.api.feedback import router as feedback_router
-from gateway.api.records import router as records_router
 from gateway.dashboard.dashboard import Dashboard
 from gateway.database import write
 from gateway.database.schema import feedback, predictions
@@ -108,9 +107,11 @@ def dashboard_server(engine: Engine, folder: Path, **changes: Any) -> Iterator[R
     settings = Settings(**{"host": "0.0.0.0", "data_dir": folder, "keys_interval_s": 0.1, **changes})
     secret = load_secret(settings)
     recorder = Recorder(settings, engine)
+    loops: list[asyncio.AbstractEventLoop] = []
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loops.append(asyncio.get_running_loop())
         access = app.state.access = Access(settings, engine)
         app.state.recorder = recorder
         records = app.state.records = Records(settings, engine, secret, recorder)
@@ -130,7 +131,6 @@ def dashboard_server(engine: Engine, folder: Path, **changes: Any) -> Iterator[R
     app = FastAPI(lifespan=lifespan)
     app.include_router(dashboard_router)
     app.include_router(feedback_router)
-    app.include_router(records_router)  # a new key is known once these answer it
     app.add_middleware(RequestContext, metrics=Metrics(), traces=Traces("", 1.0))
     install_problem_handlers(app)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on")
@@ -140,7 +140,7 @@ def dashboard_server(engine: Engine, folder: Path, **changes: Any) -> Iterator[R
     try:
         wait_until(lambda: server.started, 10, "server started")
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        yield RecordServer(url, settings, engine, recorder, secret)
+        yield RecordServer(url, settings, engine, recorder, secret, lambda: read_keys(app, loops[0]))
     finally:
         server.should_exit = True
         thread.join(10)

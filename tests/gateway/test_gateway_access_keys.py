@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from access_app import AccessServer, access_server
 from postgres import running_postgres
 from processes import ROOT, wait_until
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
 from gateway.access import key_store
 from gateway.access.caller import Scope
 from gateway.access.starting import require_credentials_configured
+from gateway.commands.keys import app
 from gateway.database import open_database, upgrade
 from gateway.database.schema import api_keys
 from gateway.errors import NoCredentialsError
@@ -212,6 +215,15 @@ def test_use_is_noted(server: AccessServer, key: str) -> None:
 
 
 def _keys(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command within this process, which saves importing it."""
+    environment = {"GATEWAY_DATA_DIR": str(folder), "COLUMNS": "200"}
+    result = CliRunner().invoke(app, arguments, prog_name="keys", env=environment)
+    structlog.reset_defaults()  # its logs went to the runner's output, which is closed now
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+def _keys_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as an operator does."""
     code = "from gateway.commands.keys import app; app(prog_name='keys')"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -225,7 +237,7 @@ def _keys(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
-    made = _keys(tmp_path, "create", "--name", "leaf bot", "--scope", "predict", "--scope", "delegate")
+    made = _keys_alone(tmp_path, "create", "--name", "leaf bot", "--scope", "predict", "--scope", "delegate")
     assert made.returncode == 0
     key = made.stdout.strip()
     assert key_store.WELL_FORMED.fullmatch(key)

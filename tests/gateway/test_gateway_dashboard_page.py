@@ -31,11 +31,11 @@ from gateway.database.schema import feedback, predictions
 from gateway.records.photos import PhotoStore
 
 SCREENS = [
-    pytest.param(PHONE | {"color_scheme": "dark"}, id="phone dark"),
-    pytest.param(PHONE | {"color_scheme": "light"}, id="phone light"),
+    pytest.param(PHONE | {"color_scheme": "dark"}, id="phone dark", marks=pytest.mark.long),
+    pytest.param(PHONE | {"color_scheme": "light"}, id="phone light", marks=pytest.mark.long),
     pytest.param(SMALL_PHONE | {"color_scheme": "light"}, id="small phone"),
     pytest.param(DESKTOP | {"color_scheme": "dark"}, id="desk dark"),
-    pytest.param(DESKTOP | {"color_scheme": "light"}, id="desk light"),
+    pytest.param(DESKTOP | {"color_scheme": "light"}, id="desk light", marks=pytest.mark.long),
 ]
 
 

@@ -69,9 +69,9 @@ async def until(condition: Callable[[], bool], seconds: float, what: str) -> flo
     return time.monotonic()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
-    """A Triton that may be killed."""
+    """A Triton that may be killed; whoever does so starts it again."""
     repository = tmp_path_factory.mktemp("repository")
     write_null_model(repository)
     process = TritonProcess(repository, free_ports(3), load=(write_ensemble(repository, 1),))

@@ -166,6 +166,7 @@ QUICK = ("--phases", "examples,fuzzing", "--max-examples", "8", "--seed", "1")
 LONG = ("--max-examples", "350", "--seed", "2026")
 
 
+@pytest.mark.long
 def test_requests_from_the_description(opened: GatewayProcess, tmp_path: Path) -> None:
     assert run_schemathesis(opened, tmp_path, *QUICK) >= 100
 

@@ -1,6 +1,6 @@
 """The page in a real Chromium against the real gateway: from photo to diagnosis to feedback, and what can go wrong.
 
-Screenshots of every state go to the folder that PAGE_SCREENSHOTS names, else to a temporary one.
+Screenshots of every state go to the folder that PAGE_SCREENSHOTS names, where it is set.
 """
 
 import io
@@ -95,13 +95,12 @@ def explaining(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProc
 
 
 @pytest.fixture(scope="module")
-def shoot(tmp_path_factory: pytest.TempPathFactory) -> Shoot:
+def shoot() -> Shoot:
     """Look at a state: take a screenshot, and ask axe-core and the width of the screen for faults."""
-    folder = Path(os.environ.get("PAGE_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
 
     def look(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        if folder := os.environ.get("PAGE_SCREENSHOTS"):
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
         assert accessibility_faults(page) == [], name
         assert not overflows(page), name
 
@@ -145,7 +144,10 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.id"))
 
 
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(
+    "screen",
+    ["dark", "desktop", pytest.param("phone", marks=pytest.mark.long), pytest.param("small", marks=pytest.mark.long)],
+)
 def test_from_a_photo_to_a_diagnosis_to_feedback(
     browser: Browser, gateway: GatewayProcess, client: httpx2.Client, shoot: Shoot, screen: str
 ) -> None:
@@ -192,7 +194,7 @@ def all_feedback(client: httpx2.Client) -> list[dict[str, Any]]:
     return items
 
 
-@pytest.mark.parametrize("screen", ["phone", "desktop"])
+@pytest.mark.parametrize("screen", ["phone", pytest.param("desktop", marks=pytest.mark.long)])
 def test_several_photos_of_one_plant(
     browser: Browser, gateway: GatewayProcess, client: httpx2.Client, shoot: Shoot, screen: str
 ) -> None:
@@ -279,7 +281,7 @@ def test_an_unsure_answer_says_what_to_do(
         expect(page.locator("#previews li")).to_have_count(1 if decision == "Not sure" else 0)
 
 
-@pytest.mark.parametrize("screen", ["phone", "desktop"])
+@pytest.mark.parametrize("screen", ["phone", pytest.param("desktop", marks=pytest.mark.long)])
 def test_the_signs_are_marked_on_the_photo_and_can_be_hidden(
     browser: Browser, explaining: GatewayProcess, shoot: Shoot, screen: str
 ) -> None:
@@ -551,7 +553,9 @@ def test_the_browsers_language_is_spoken_and_another_one_is_remembered(
         expect(page.locator("html")).to_have_attribute("lang", "fr")
 
 
-@pytest.mark.parametrize("language", ["fr", "pt", "sw", "ha", "yo"])
+@pytest.mark.parametrize(
+    "language", ["fr", "yo", *(pytest.param(each, marks=pytest.mark.long) for each in ("pt", "sw", "ha"))]
+)
 def test_every_language_fits_a_small_phone(
     browser: Browser, gateway: GatewayProcess, shoot: Shoot, language: str
 ) -> None:

@@ -1,6 +1,7 @@
 """A change that does not come about takes back its own doing, and nothing that others rely on by now."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,16 +26,28 @@ def logs_of_its_own() -> None:
     structlog.reset_defaults()
 
 
-@pytest.fixture
-def triton(tmp_path: Path) -> Iterator[TritonProcess]:
-    """Triton with release 1 loaded and release 2 beside it on disk."""
-    repository = tmp_path / "repository"
+@pytest.fixture(scope="module")
+def breakable_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
+    """Triton with release 1 loaded."""
+    repository = tmp_path_factory.mktemp("breakable") / "repository"
     write_null_model(repository)
     triton = TritonProcess(repository, free_ports(3), load=(write_ensemble(repository, 1),))
-    write_ensemble(repository, 2)
     triton.start()
     yield triton
     triton.stop()
+
+
+@pytest.fixture
+def triton(breakable_triton: TritonProcess) -> Iterator[TritonProcess]:
+    """Triton with release 1 loaded and release 2 beside it on disk."""
+    if not breakable_triton.is_running():
+        breakable_triton.restart()
+    name = write_ensemble(breakable_triton.repository, 2)
+    yield breakable_triton
+    if breakable_triton.is_running():
+        url = f"http://127.0.0.1:{breakable_triton.ports[0]}/v2/repository/models/{name}/unload"
+        httpx2.post(url, timeout=10)
+    shutil.rmtree(breakable_triton.repository / name, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """One trace from the caller through the gateway into Triton, received by a real OTLP receiver."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +42,11 @@ def traced(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iter
     triton.start()
     log = repository.parent / "log"
     try:
-        with running_gateway(triton.grpc_url, log, otlp_endpoint=f"127.0.0.1:{receiver.grpc_port}") as gateway:
+        with contextlib.ExitStack() as running:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # ms until a batch is sent, five seconds as it comes
+                endpoint = f"127.0.0.1:{receiver.grpc_port}"
+                gateway = running.enter_context(running_gateway(triton.grpc_url, log, otlp_endpoint=endpoint))
             yield gateway
     finally:
         triton.stop()

@@ -1,6 +1,7 @@
 """What happens when Triton refuses, is slow, is full, dies, or changes its releases."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,15 +19,29 @@ from gateway import errors
 from gateway.triton.client import as_problem
 
 
-@pytest.fixture
-def own_triton(tmp_path: Path) -> Iterator[TritonProcess]:
-    """A Triton that the test may break; its queue holds few requests."""
-    repository = tmp_path / "repository"
+@pytest.fixture(scope="module")
+def breakable_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonProcess]:
+    """A Triton of this module's own; its queue holds few requests."""
+    repository = tmp_path_factory.mktemp("breakable") / "repository"
     write_null_model(repository, max_queue_size=8)
     triton = TritonProcess(repository, free_ports(3), load=(write_ensemble(repository, 1),))
     triton.start()
     yield triton
     triton.stop()
+
+
+@pytest.fixture
+def own_triton(breakable_triton: TritonProcess) -> Iterator[TritonProcess]:
+    """A Triton that the test may break; afterwards it runs again, with release 1 and no other."""
+    yield breakable_triton
+    if not breakable_triton.is_running():
+        breakable_triton.restart()
+    with triton_grpc.InferenceServerClient(breakable_triton.grpc_url) as control:
+        for model in breakable_triton.repository.glob("leaf_ensemble_*"):
+            if model.name != "leaf_ensemble_1":
+                control.unload_model(model.name)
+                shutil.rmtree(model)
+        control.load_model("leaf_ensemble_1")
 
 
 def post_many(url: str, image: bytes, count: int) -> list[httpx2.Response]:

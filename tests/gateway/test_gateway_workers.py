@@ -24,8 +24,15 @@ def worker_pids(gateway: GatewayProcess) -> list[int]:
     return [line["pid"] for line in lines]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("keep_alive", [False, True])
+@pytest.mark.parametrize(
+    ("workers", "keep_alive"),
+    [
+        (1, True),
+        (2, False),
+        pytest.param(1, False, marks=pytest.mark.long),
+        pytest.param(2, True, marks=pytest.mark.long),
+    ],
+)
 def test_no_accepted_request_is_lost_at_the_end(
     null_triton: TritonProcess, tmp_path: Path, workers: int, keep_alive: bool
 ) -> None:
@@ -70,7 +77,10 @@ def test_while_draining_photos_are_answered_and_readiness_says_no(
             httpx2.get(f"{url}/health")
 
 
-@pytest.mark.parametrize(("workers", "number"), [(1, signal.SIGTERM), (2, signal.SIGTERM), (1, signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [(1, signal.SIGINT), (2, signal.SIGTERM), pytest.param(1, signal.SIGTERM, marks=pytest.mark.long)],
+)
 def test_a_photo_in_work_is_answered_before_the_end(
     null_triton: TritonProcess, tmp_path: Path, workers: int, number: signal.Signals
 ) -> None:
@@ -152,8 +162,15 @@ def start_to_its_end(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("name", ["GATEWAY_PORT", "GATEWAY_METRICS_PORT"])
+@pytest.mark.parametrize(
+    ("workers", "name"),
+    [
+        ("1", "GATEWAY_PORT"),
+        ("2", "GATEWAY_METRICS_PORT"),
+        pytest.param("2", "GATEWAY_PORT", marks=pytest.mark.long),
+        pytest.param("1", "GATEWAY_METRICS_PORT", marks=pytest.mark.long),
+    ],
+)
 def test_a_taken_address_is_named(tmp_path: Path, workers: str, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

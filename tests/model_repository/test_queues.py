@@ -16,7 +16,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
 IN_GIT = ROOT / "model_repository"
-PHOTO = encoded(textured(3000, 2000), "JPEG", quality=80)
+PHOTO = encoded(textured(2400, 1600), "JPEG", quality=80)
 """Large enough that decoding falls behind."""
 CLIENTS = 160
 

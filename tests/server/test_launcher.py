@@ -31,7 +31,7 @@ def alive(pid: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_stops_triton_cleanly(repository: Repository, number: signal.Signals) -> None:
     triton = TritonProcess(repository[0], free_ports(3), load=())
     triton.start()
