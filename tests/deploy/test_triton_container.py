@@ -4,7 +4,6 @@ The GPU is a stand-in `nvidia-smi`; what it says and the plans' manifests are ju
 real Triton of these tests, but for one that it is too old for, with the CPU's stand-in backends.
 """
 
-import json
 import os
 import shutil
 import stat
@@ -18,6 +17,7 @@ from container_stack import lay_out_triton
 from processes import ROOT, TRITON_PYTHON, free_ports, wait_until
 
 from deploy import plans, triton
+from export.plan_files import plan_name, to_text
 from export.verify import MANIFEST, PINNED_TENSORRT, sha256
 
 SECRET = "0123456789abcdef" * 3
@@ -37,10 +37,11 @@ def with_plans(repository: Path, capability: str) -> Path:
     shutil.copytree(DEMO, repository, dirs_exist_ok=True)
     for member in repository.glob("*/1/cpu_engine.json"):
         file = member.with_name("model.onnx")
-        (file.parent / "model.plan").write_bytes(b"plan")
+        name = plan_name(file.parents[1], capability)
+        (file.parent / name).write_bytes(b"plan")
         said = {"tensorrt": PINNED_TENSORRT, "compute_capability": capability, "onnx": "model.onnx"}
-        said |= {"onnx_sha256": sha256(file), "plan_sha256": sha256(file.parent / "model.plan")}
-        (file.parent / MANIFEST).write_text(json.dumps(said))
+        said |= {"onnx_sha256": sha256(file), "plan_sha256": sha256(file.parent / name)}
+        (file.parent / MANIFEST).write_text(to_text({name: said}))
     return repository
 
 
@@ -63,7 +64,7 @@ def test_plans_of_another_gpu_keep_triton_from_starting(gpu: Path, tmp_path: Pat
     repository = with_plans(tmp_path / "models", "7.5")
     started = run("deploy.triton", "--repository", repository)
     assert started.returncode == 1
-    assert "was built for 7.5, this GPU has compute capability 8.9" in started.stderr
+    assert "no plan for compute capability 8.9, only for 7.5" in started.stderr
     assert "`make plans` builds them" in started.stderr
 
 
@@ -73,7 +74,7 @@ def test_with_right_plans_it_becomes_triton(gpu: Path, tmp_path: Path) -> None:
     started = run("deploy.triton", "--repository", repository, "--installation", tmp_path / "opt")
     assert started.returncode == 7, started.stderr
     flags = started.stdout.splitlines()
-    assert "resnet18_wide/1/model.plan is for TensorRT" in started.stdout
+    assert "resnet18_wide/1/model_cc89.plan is for TensorRT" in started.stdout
     for expected in (
         f"--model-repository={repository}",
         "--model-control-mode=explicit",

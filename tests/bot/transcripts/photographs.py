@@ -22,12 +22,13 @@ def close() -> bytes:
     """A part of the leaf, seen from near."""
     picture = _leaf()
     width, height = picture.size
-    return encoded(picture.crop((width // 2, 0, width, height // 2)), "JPEG", quality=92)
+    return encoded(picture.crop((width * 3 // 10, height * 3 // 10, width * 7 // 10, height * 7 // 10)), "JPEG", quality=92)
 
 
 def shade() -> bytes:
-    """The leaf in the shade."""
-    return encoded(ImageEnhance.Brightness(_leaf()).enhance(0.7), "JPEG", quality=92)
+    """The leaf under a cloud: darker, its colours stronger."""
+    darker = ImageEnhance.Brightness(_leaf()).enhance(0.85)
+    return encoded(ImageEnhance.Color(darker).enhance(1.5), "JPEG", quality=92)
 
 
 def dark() -> bytes:
