@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.acceptance import checks
 from deploy.acceptance.checks import Check
 from deploy.acceptance.compose import AcceptanceError, Compose, own, say
-from deploy.acceptance.load import Client
+from deploy.acceptance.load import Client, wait_until_known
 from deploy.acceptance.releases import add_twin, copy_release, newest
 from deploy.acceptance.uploads import turned
 from deploy.first_env import CONTAINER_USER, ROOT, read
@@ -95,6 +95,8 @@ def start(given: argparse.Namespace, compose: Compose) -> tuple[checks.Stack, li
     if not photos:
         raise AcceptanceError(f"{given.photos} holds no JPEG photo: name a folder with --photos")
     photos += [turned(photos[0], orientation) for orientation in (3, 6, 8)]
+    if wait_until_known(lambda: Client(f"127.0.0.1:{given.port}", key), photos[0]).status == 401:
+        raise AcceptanceError(f"The gateway does not know its new key. See {LOGS} beside this report.")
     twin = add_twin(models, number)
     own(models, user)
     return checks.Stack(

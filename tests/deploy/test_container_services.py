@@ -108,6 +108,8 @@ def test_prometheus_finds_every_service_by_its_name(stack: Stack) -> None:
             )
         except httpx2.TransportError:
             return set()
+        if answer.status_code != 200:  # it is still starting
+            return set()
         return {series["metric"]["job"] for series in answer.json()["data"]["result"]}
 
     wait_until(lambda: {"gateway", "triton"} <= up(), 90, "gateway and Triton are scraped")
