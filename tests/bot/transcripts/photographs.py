@@ -22,7 +22,9 @@ def close() -> bytes:
     """A part of the leaf, seen from near."""
     picture = _leaf()
     width, height = picture.size
-    return encoded(picture.crop((width * 3 // 10, height * 3 // 10, width * 7 // 10, height * 7 // 10)), "JPEG", quality=92)
+    return encoded(
+        picture.crop((width * 3 // 10, height * 3 // 10, width * 7 // 10, height * 7 // 10)), "JPEG", quality=92
+    )
 
 
 def shade() -> bytes:
