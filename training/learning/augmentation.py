@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -103,8 +104,8 @@ class _Affine(nn.Module):
         return moved[0].round().to(torch.uint8)
 
 
-class _Sometimes(nn.Module):
-    """Change a crop with some probability; `change` is what is done then."""
+class _Sometimes(nn.Module, ABC):
+    """Change a crop with some probability."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
@@ -113,8 +114,9 @@ class _Sometimes(nn.Module):
     def forward(self, crop: Tensor) -> Tensor:
         return self.change(crop) if torch.rand(()) < self._probability else crop
 
+    @abstractmethod
     def change(self, crop: Tensor) -> Tensor:
-        raise NotImplementedError
+        """What is done then; uint8 [3, S, S] to the same."""
 
 
 class _Shadow(_Sometimes):
