@@ -266,7 +266,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
-	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers --constraint requirements/dev.txt -o requirements/peers.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers --constraint requirements/export.txt -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server-container -o requirements/server-container.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow -o requirements/mlflow.txt
