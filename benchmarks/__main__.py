@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import sys
 import time
 from typing import Any
@@ -18,11 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 1 where a ratio is worse than the baseline allows; 2 where systems answer differently."""
     options, given = parse(arguments)
     began = time.monotonic()
+    # so that what was started ends with us
+    previous = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         result = compare(options)
     except DifferentAnswersError as error:
         say(str(error))
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     result["minutes"] = round((time.monotonic() - began) / 60, 1)
     _write(options, result)
     sys.stdout.write(table.text(result) + "\n")
@@ -51,11 +56,17 @@ def _without_nan(value: Any) -> Any:
 def _judge(result: dict[str, Any]) -> int:
     baseline = guard.read()
     if not guard.same_machine(result, baseline):
-        say(f"the baseline is of {baseline['hardware']['processor']}: on this processor ratios may differ by themselves")
+        say(
+            f"the baseline is of {baseline['hardware']['processor']}: on this processor ratios may differ by themselves"
+        )
     worse = guard.judge(result, baseline)
     for each in worse:
         say(f"worse: {each}")
-    say("no ratio is worse than the baseline's by more than the noise" if not worse else f"{len(worse)} ratios are worse")
+    say(
+        "no ratio is worse than the baseline's by more than the noise"
+        if not worse
+        else f"{len(worse)} ratios are worse"
+    )
     return 1 if worse else 0
 
 

@@ -57,11 +57,14 @@ def _measure(options: Options, started: fleet.Fleet, photos: list[bytes], result
         for name, one in bad_photos.run(started, photos, options.clients, options.seconds, options.patience_s).items():
             systems[name]["bad"] = one
     if "arrivals" in options.parts:
-        for name, points in arrivals.run(started, photos, rates[OURS], rates, options.seconds, options.patience_s).items():
+        for name, points in arrivals.run(
+            started, photos, rates[OURS], rates, options.seconds, options.patience_s
+        ).items():
             systems[name]["arrivals"] = points
     if "curve" in options.parts:
-        levels = [level for level in options.levels]
-        for name, points in curve.run(started, photos, levels, rates, options.seconds, options.patience_s).items():
+        for name, points in curve.run(
+            started, photos, options.levels, rates, options.seconds, options.patience_s
+        ).items():
             systems[name]["curve"] = points
     return rates
 
@@ -76,15 +79,16 @@ def _under_deadlines(
     for name in wanted:
         traced = name == OURS and "breakdown" in options.parts
         trace = setup.scratch / "trace.json"
-        strict = Setup(
-            setup.repository, setup.release, setup.scratch, options.deadline_s, trace if traced else None
-        )
+        strict = Setup(setup.repository, setup.release, setup.scratch, options.deadline_s, trace if traced else None)
         collected = {}
         with SYSTEMS[name].start(strict) as running:
             if traced:
+                assert running.grpc_port is not None
+                traces.switch(running.grpc_port, on=True)
                 for clients in (1, options.clients):
                     say(f"tracing {clients} clients")
                     collected[clients] = collecting.collect(running, photos, clients, 2 * options.seconds)
+                traces.switch(running.grpc_port, on=False)
             if "overload" in options.parts:
                 result["systems"][name]["overload"] = overload.run(
                     name, running, photos, rates[name], options.seconds, options.deadline_s

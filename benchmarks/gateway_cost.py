@@ -5,7 +5,6 @@ one by one in one run; the systems under load alternate by rounds. The load gene
 """
 
 import argparse
-import io
 import json
 import os
 import statistics
@@ -23,7 +22,7 @@ from benchmarks import null_repository, photos, processes
 from benchmarks.loads import closed
 from benchmarks.loads.samples import failures
 from benchmarks.machine import hardware, say, spread
-from benchmarks.targets import HttpTarget
+from benchmarks.targets import Connection, HttpTarget
 
 GATEWAY = "gateway, raw body"
 GATEWAY_FORM = "gateway, form"
@@ -58,7 +57,10 @@ def null_stack(folder: Path) -> Iterator[tuple[int, int]]:
         "GATEWAY_LOG_LEVEL": "warning",
     }
     command = [processes.interpreter("gateway"), "-m", "gateway"]
-    with processes.running(triton, dict(os.environ), http, "/v2/health/ready"), processes.running(command, env, gateway):
+    with (
+        processes.running(triton, dict(os.environ), http, "/v2/health/ready"),
+        processes.running(command, env, gateway),
+    ):
         yield grpc_port, gateway
 
 
@@ -95,13 +97,15 @@ def direct_call(port: int) -> Callable[[bytes], None]:
     return call
 
 
-def added_ms(
-    direct: Callable[[bytes], None], asked: Callable[[bytes], object], image: bytes, calls: int
-) -> dict[str, float]:
+def added_ms(direct: Callable[[bytes], None], asked: Connection, image: bytes, calls: int) -> dict[str, float]:
     """Milliseconds at the median of alternating calls, after some to warm up: direct, by HTTP, their difference."""
     times: dict[str, list[float]] = {"direct": [], "HTTP": []}
+
+    def by_http(photo: bytes) -> None:
+        _ = asked.ask(photo).probabilities  # raises unless it was answered
+
     for number in range(calls + 20):
-        for name, call in (("direct", direct), ("HTTP", asked)):
+        for name, call in (("direct", direct), ("HTTP", by_http)):
             start = time.perf_counter()
             call(image)
             if number >= 20:
@@ -129,7 +133,7 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         for number in range(given.rounds):
             for kind, image in images.items():
                 with closing(targets[GATEWAY].connect()) as asked:
-                    costs.setdefault(kind, []).append(added_ms(direct, lambda photo, by=asked: by.ask(photo).probabilities, image, given.calls))
+                    costs.setdefault(kind, []).append(added_ms(direct, asked, image, given.calls))
             for name, target in targets.items() if number % 2 == 0 else reversed(targets.items()):
                 with closed.clients(target, [images["baseline"]]) as these:
                     window = closed.measure(these, given.clients, given.seconds, given.seconds, cpu_s=lambda: 0.0)

@@ -40,7 +40,7 @@ def noise(median: float, lowest: float, highest: float) -> float:
 
 
 def judge(result: dict[str, Any], baseline: dict[str, Any]) -> list[Worse]:
-    """Ratios that are worse than the baseline's by more than the noise of both runs together; those of one alone are passed over."""
+    """Ratios that are worse by more than the noise of both runs together; what this run did not measure is left out."""
     found = []
     now = ratios(result)
     for name, was in baseline["ratios"].items():
@@ -66,7 +66,9 @@ def read() -> dict[str, Any]:
         SystemExit: there is none.
     """
     if not BASELINE.is_file():
-        raise SystemExit("bench: there is no baseline yet: `make bench-quick BENCH_FLAGS=--update-baseline` writes one.")
+        raise SystemExit(
+            "bench: there is no baseline yet: `make bench-quick BENCH_FLAGS=--update-baseline` writes one."
+        )
     found: dict[str, Any] = json.loads(BASELINE.read_text())
     return found
 

@@ -48,7 +48,9 @@ def parse(arguments: list[str] | None = None) -> tuple[Options, argparse.Namespa
         epilog="systems: " + ", ".join(SYSTEMS) + f"; parts: {', '.join(PARTS)}",
     )
     demo = Path("demo")
-    parser.add_argument("--quick", action="store_true", help="demo members, few systems, rounds only: under five minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="demo members, few systems, rounds only: under five minutes"
+    )
     parser.add_argument("--repository", type=Path, help=f"default {FULLSIZE}/model_repository")
     parser.add_argument("--members", type=Path, help=f"folder of the trained-model folders, default {FULLSIZE}/members")
     parser.add_argument("--photos", type=Path, help="folder of JPEGs (default: drawn ones, 800x600 to 12 megapixels)")
@@ -61,10 +63,16 @@ def parse(arguments: list[str] | None = None) -> tuple[Options, argparse.Namespa
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement, at least; default %(default)s")
     parser.add_argument("--patience", type=float, default=20, help="most seconds that a load may take to settle")
     parser.add_argument("--deadline", type=float, default=5, help="what a client waits at most under overload, seconds")
-    parser.add_argument("--bound", type=float, default=0.1, help="most that a probability may differ, default %(default)s")
+    parser.add_argument(
+        "--bound", type=float, default=0.1, help="most that a probability may differ, default %(default)s"
+    )
     parser.add_argument("--price", type=float, default=0.04, help="of a core-hour, for the cost; default %(default)s")
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder of the results, default %(default)s")
-    parser.add_argument("--guard", action="store_true", help="fail where a ratio is worse than benchmarks/baseline.json's")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/bench"), help="folder of the results, default %(default)s"
+    )
+    parser.add_argument(
+        "--guard", action="store_true", help="fail where a ratio is worse than benchmarks/baseline.json's"
+    )
     parser.add_argument("--update-baseline", action="store_true", help="write the ratios of this run there")
     given = parser.parse_args(arguments)
     systems = given.systems or (QUICK if given.quick else tuple(SYSTEMS))

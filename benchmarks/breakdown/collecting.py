@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-from benchmarks.breakdown import traces
 from benchmarks.breakdown.stages import Answered
 from benchmarks.systems.system import Running
 from benchmarks.targets import OK
@@ -13,10 +12,8 @@ from benchmarks.targets import OK
 
 def collect(running: Running, photos: Sequence[bytes], clients: int, seconds: float) -> list[Answered]:
     """Closed loop of `clients`; the first answers of each, which find no load yet, are left out."""
-    assert running.grpc_port is not None
     answers: list[Answered] = []
     turn = itertools.count()
-    traces.switch(running.grpc_port, on=True)
     end = time.perf_counter() + seconds
 
     def work() -> None:
@@ -36,5 +33,4 @@ def collect(running: Running, photos: Sequence[bytes], clients: int, seconds: fl
         thread.start()
     for thread in threads:
         thread.join()
-    traces.switch(running.grpc_port, on=False)
     return answers

@@ -4,7 +4,7 @@ Format: Triton's `docs/user_guide/trace.md`, mode `triton`, level TIMESTAMPS; ti
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,22 @@ def read(file: Path) -> dict[str, Request]:
         SystemExit: Triton wrote none.
     """
     files = [path for path in (file, *sorted(file.parent.glob(f"{file.name}.*"))) if path.is_file()]
-    entries = [entry for path in files for entry in json.loads(path.read_text() or "[]")]
+    entries = [entry for path in files for entry in objects(path.read_text())]
     if not entries:
         raise SystemExit("bench: Triton wrote no trace, so there is no breakdown.")
     return requests(entries)
+
+
+def objects(text: str) -> Iterator[dict[str, Any]]:
+    """The entries of a trace file: Triton forgets commas between arrays that it writes at once, so each is read by itself."""
+    decoder, at = json.JSONDecoder(), 0
+    while (at := text.find("{", at)) >= 0:
+        try:
+            entry, at = decoder.raw_decode(text, at)
+        except ValueError:
+            at += 1  # of an entry that was cut off
+        else:
+            yield entry
 
 
 def requests(entries: Sequence[dict[str, Any]]) -> dict[str, Request]:

@@ -74,5 +74,5 @@ def median_ratio(mine: Sequence[float], others: Sequence[float]) -> tuple[float,
     """Median, lowest and highest of the rounds' own ratios."""
     ratios = [a / b for a, b in zip(mine, others, strict=True) if b > 0]
     if not ratios:
-        return 3 * (float("nan"),)  # type: ignore[return-value]
+        return 3 * (float("nan"),)
     return statistics.median(ratios), min(ratios), max(ratios)

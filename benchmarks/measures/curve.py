@@ -9,7 +9,12 @@ from benchmarks.measures.fleet import Fleet
 
 
 def run(
-    fleet: Fleet, photos: Sequence[bytes], levels: Sequence[int], rates: dict[str, float], seconds: float, patience_s: float
+    fleet: Fleet,
+    photos: Sequence[bytes],
+    levels: Sequence[int],
+    rates: dict[str, float],
+    seconds: float,
+    patience_s: float,
 ) -> dict[str, list[dict[str, Any]]]:
     """One window a level and system; a level is left out where a photo would wait longer than `patience_s` by itself.
 

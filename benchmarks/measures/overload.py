@@ -1,5 +1,6 @@
 """Twice the photos that a system can answer: how many it answers in time, and what it tells the others."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ def judge(samples: Sequence[Sample], begin: float, end: float, deadline_s: float
         "late": late / count,
         "refused": turned_away / count,
         "failed": (len(inside) - in_time - late - turned_away) / count,
+        "statuses": {str(status): count for status, count in sorted(Counter(each.status for each in inside).items())},
         "within_capacity": in_time / (end - begin) / capacity,
         "refused_after_ms": _median_ms([each for each in inside if refused([each])]),
     }

@@ -18,7 +18,7 @@ from benchmarks.peers.networks import reply
 class Leaves(litserve.LitAPI):
     """A photo as the form field `request`: LitServe takes no raw body."""
 
-    def setup(self, device: str) -> None:
+    def setup(self, device: str) -> None:  # noqa: ARG002  # LitServe passes it by name
         """Each worker has networks of its own."""
         self.answer = Batches()
 

@@ -72,7 +72,7 @@ def reply(probabilities: list[float]) -> dict[str, Any]:
     return {"probabilities": probabilities, "predicted_class_id": int(np.argmax(probabilities))}
 
 
-def _eager(member: dict[str, Any], network: torch.nn.Module, threads: int) -> Network:
+def _eager(member: dict[str, Any], network: torch.nn.Module, _threads: int) -> Network:
     half = os.environ["PEER_ENGINE"] == "eager-bfloat16"
 
     def run(pixels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -83,7 +83,7 @@ def _eager(member: dict[str, Any], network: torch.nn.Module, threads: int) -> Ne
     return run
 
 
-def _onnxruntime(member: dict[str, Any], network: torch.nn.Module, threads: int) -> Network:
+def _onnxruntime(member: dict[str, Any], _network: torch.nn.Module, threads: int) -> Network:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -97,7 +97,7 @@ def _onnxruntime(member: dict[str, Any], network: torch.nn.Module, threads: int)
     return run
 
 
-def _engine(member: dict[str, Any], network: torch.nn.Module, threads: int) -> Network:
+def _engine(member: dict[str, Any], _network: torch.nn.Module, _threads: int) -> Network:
     from server.cores import CoreShares
     from server.engine import Engine
 

@@ -14,7 +14,9 @@ _FOLDER = Path(__file__).parent
 
 def html(result: dict[str, Any]) -> str:
     """The page of a run."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters |= {"number": table.number}
     systems = result["systems"]
     return environment.get_template("page.html.jinja").render(
@@ -27,7 +29,9 @@ def html(result: dict[str, Any]) -> str:
         bare_share=summary.best_bare(result),
         plots={name: Markup(svg) for name, svg in _plots(result).items()},  # noqa: S704  # drawn here
         stages=[(name, ABOUT[name]) for name in (*STAGES, HAND_OVER, OUTSIDE)],
-        has={part: any(part in facts for facts in systems.values()) for part in ("curve", "arrivals", "bad", "overload")},
+        has={
+            part: any(part in facts for facts in systems.values()) for part in ("curve", "arrivals", "bad", "overload")
+        },
     )
 
 

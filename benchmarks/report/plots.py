@@ -16,7 +16,7 @@ from benchmarks.systems.catalog import OURS
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555", "#8c6d31", "#b2182b", "#762a83")
 MARKERS = "osD^v<>Pph"
 WIDTH, HEIGHT = 8.6, 4.4
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
     "font.family": "sans-serif",
@@ -33,7 +33,9 @@ def throughput(result: dict[str, Any]) -> str:
 
     def draw(axes: Axes) -> None:
         errors = [[f.value - f.lowest for f in figures], [f.highest - f.value for f in figures]]
-        colours = [COLOURS[0] if row.name == OURS else "#bbbbbb" if row.name.startswith("bare") else "#d9a066" for row in rows]
+        colours = [
+            COLOURS[0] if row.name == OURS else "#bbbbbb" if row.name.startswith("bare") else "#d9a066" for row in rows
+        ]
         bars = axes.barh([row.label for row in rows], [f.value for f in figures], xerr=errors, color=colours, capsize=3)
         labels = [f"{f.value:.3g}" + (f"  ({f.ratio[0]:.2f}x)" if f.ratio else "") for f in figures]
         axes.bar_label(bars, labels, padding=8, fontsize=9)
@@ -95,7 +97,10 @@ def breakdown(result: dict[str, Any]) -> str:
     colours = (*COLOURS[:7], "#dddddd", "#aaaaaa")
 
     def draw(axes: Axes) -> None:
-        labels = [f"{clients} client{'s' if clients != '1' else ''}, {one['total_ms']:.0f} ms" for clients, one in found.items()]
+        labels = [
+            f"{clients} client{'s' if clients != '1' else ''}, {one['total_ms']:.0f} ms"
+            for clients, one in found.items()
+        ]
         left = [0.0] * len(found)
         for stage, colour in zip((*STAGES, HAND_OVER, OUTSIDE), colours, strict=True):
             values = [100 * one["stages_ms"][stage] / one["total_ms"] for one in found.values()]

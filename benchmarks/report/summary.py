@@ -115,4 +115,4 @@ def _over_rounds(systems: dict[str, Any], name: str, figure: Callable[[dict[str,
 
 def _once(systems: dict[str, Any], name: str, figure: Callable[[dict[str, Any]], float]) -> Figure:
     value, mine = figure(systems[name]), figure(systems[OURS])
-    return Figure(value, value, value, ratio=3 * (value / mine,))  # type: ignore[arg-type]
+    return Figure(value, value, value, ratio=3 * (value / mine,))

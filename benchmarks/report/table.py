@@ -101,8 +101,12 @@ def _breakdown(result: dict[str, Any]) -> str:
     found = result["breakdown"]
     lines = [f"{'ours, milliseconds by stage':<36}" + "".join(f"{count + ' clients':>14}" for count in found)]
     for stage in (*STAGES, HAND_OVER, OUTSIDE):
-        lines.append(f"{stage:<36}" + "".join(f"{one['stages_ms'].get(stage, float('nan')):>14.2f}" for one in found.values()))
-    lines.append(f"{'total, as clients measured it':<36}" + "".join(f"{one['total_ms']:>14.2f}" for one in found.values()))
+        lines.append(
+            f"{stage:<36}" + "".join(f"{one['stages_ms'].get(stage, float('nan')):>14.2f}" for one in found.values())
+        )
+    lines.append(
+        f"{'total, as clients measured it':<36}" + "".join(f"{one['total_ms']:>14.2f}" for one in found.values())
+    )
     lines.append(f"{'the seven stages make':<36}" + "".join(f"{one['covered']:>14.1%}" for one in found.values()))
     return "\n".join(lines)
 

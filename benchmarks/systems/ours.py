@@ -66,8 +66,6 @@ def patience(seconds: float) -> dict[str, str]:
 def bare_engines(repository: Path, seconds: float) -> dict[str, float]:
     """Photos per second of the engines alone on ready pixels, by way of using the cores (`python -m server.limits`)."""
     command = [interpreter("triton"), "-m", "server.limits", "--repository", str(repository.resolve())]
-    result = subprocess.run(
-        [*command, "--seconds", str(seconds)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([*command, "--seconds", str(seconds)], cwd=ROOT, capture_output=True, text=True, check=True)
     rates: dict[str, float] = json.loads(result.stdout)
     return rates

@@ -45,7 +45,9 @@ def read(repository: Path, folders: Path) -> Release:
     Raises:
         SystemExit: there is none, or a folder is missing.
     """
-    numbers = [int(found[1]) for path in repository.glob("leaf_ensemble_*") if (found := _ENSEMBLE.fullmatch(path.name))]
+    numbers = [
+        int(found[1]) for path in repository.glob("leaf_ensemble_*") if (found := _ENSEMBLE.fullmatch(path.name))
+    ]
     if not numbers:
         raise SystemExit(f"bench: {repository} holds no release: `make fullsize` or `make export` writes one.")
     ensemble = f"leaf_ensemble_{max(numbers)}"
@@ -70,7 +72,9 @@ def _member(repository: Path, folders: Path, versions: dict[str, int], told: dic
     version = repository / step / str(versions[step])
     configuration = _configuration(repository / step)
     if not (folders / name / "config.json").is_file():
-        raise SystemExit(f"bench: {folders / name} is no trained-model folder: say where the members' lie with --members.")
+        raise SystemExit(
+            f"bench: {folders / name} is no trained-model folder: say where the members' lie with --members."
+        )
     engine = version / "cpu_engine.json"
     return Member(
         name=name,

@@ -76,7 +76,8 @@ def result(ours: tuple[float, ...] = (4.0, 4.2), peer: tuple[float, ...] = (1.0,
         "members": {"a": "bfloat16"},
         "systems": {
             "ours": system("ours", *ours),
-            "fastapi-eager-float32": system("FastAPI", *peer) | {"agreement": {"same_class": 1.0, "largest_difference": 0.01}},
+            "fastapi-eager-float32": system("FastAPI", *peer)
+            | {"agreement": {"same_class": 1.0, "largest_difference": 0.01}},
         },
         "bare": [{"serial": 4.0, "streams": 5.0} for _ in ours],
         "breakdown": {"1": one, "8": one},

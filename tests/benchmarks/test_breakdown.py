@@ -1,5 +1,6 @@
 """Stages of a photo's time out of Triton's trace and the gateway's own clocks."""
 
+import json
 from typing import Any
 
 import pytest
@@ -60,6 +61,13 @@ def test_traces_that_were_cut_off_are_left_out() -> None:
     found = stages.mean_stages([stages.Answered("r", 110.0, TIMINGS)], traces.requests(cut))
     assert found["photos"] == 0
     assert found["stages_ms"] == {}
+
+
+def test_a_file_of_several_arrays_is_read_to_its_end(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "trace.json"
+    first, second = json.dumps(entries("r")), json.dumps(entries("s", first=10))
+    file.write_text(first[:-1] + second[1:] + '{"id": 99, "model_na')
+    assert set(traces.read(file)) == {"r", "s"}
 
 
 def test_no_trace_is_said(tmp_path) -> None:  # type: ignore[no-untyped-def]

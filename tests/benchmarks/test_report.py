@@ -23,7 +23,7 @@ class Balanced(HTMLParser):
         super().__init__()
         self.open: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
         """One more."""
         if tag not in self.EMPTY:
             self.open.append(tag)
@@ -55,7 +55,15 @@ def test_best_of_the_bare_engines_is_taken_round_by_round() -> None:
 
 def test_table_tells_every_part() -> None:
     text = table.text(results.result())
-    for words in ("0.24x (0.24-0.25)", "bare engines, streams", "at twice its own capacity", "94%", "0 of 38", "422: 2", "97.2%"):
+    for words in (
+        "0.24x (0.24-0.25)",
+        "bare engines, streams",
+        "at twice its own capacity",
+        "94%",
+        "0 of 38",
+        "422: 2",
+        "97.2%",
+    ):
         assert words in text
 
 
@@ -117,13 +125,17 @@ def test_stored_baseline_is_of_what_the_quick_run_measures() -> None:
 
 @pytest.mark.parametrize(("ours", "code"), [((4.0, 4.0), 0), ((2.0, 2.0), 1)])
 def test_command_ends_as_the_guard_says(
-    ours: tuple[float, ...], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ours: tuple[float, ...],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(guard, "BASELINE", tmp_path / "baseline.json")
     guard.write(results.result(ours=(4.0, 4.0)))
     found = results.result(ours=ours)
     found["systems"]["ours"]["overload"]["within_capacity"] = float("nan")
-    monkeypatch.setattr(command, "compare", lambda options: found)
+    monkeypatch.setattr(command, "compare", lambda _options: found)
     assert command.main(["--quick", "--guard", "--out", str(tmp_path)]) == code
     assert json.loads((tmp_path / "bench.json").read_text())["systems"]["ours"]["overload"]["within_capacity"] is None
     assert "<!doctype html>" in (tmp_path / "bench.html").read_text()

@@ -16,7 +16,20 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.timeout(240)
 def test_a_run_measures_all_parts(tmp_path: Path) -> None:
-    arguments = ["--quick", "--seconds", "1", "--rounds", "1", "--clients", "2", "--levels", "1", "4", "--photo-count", "3"]
+    arguments = [
+        "--quick",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--clients",
+        "2",
+        "--levels",
+        "1",
+        "4",
+        "--photo-count",
+        "3",
+    ]
     arguments += ["--systems", "litserve-engine", "--deadline", "2", "--patience", "5", "--out", str(tmp_path)]
     assert main([*arguments, "--parts", "curve", "arrivals", "bad", "overload", "breakdown"]) == 0
     result = json.loads((tmp_path / "bench.json").read_text())
