@@ -54,7 +54,9 @@ def _measure(options: Options, started: fleet.Fleet, photos: list[bytes], result
         systems[name]["rounds"] = figures
         systems[name]["memory_mib"] = started.running[name].memory_mib()
     if "bad" in options.parts:
-        for name, one in bad_photos.run(started, photos, options.clients, options.seconds, options.patience_s).items():
+        for name, one in bad_photos.run(
+            started, photos, options.clients, options.seconds / 2, options.patience_s
+        ).items():
             systems[name]["bad"] = one
     if "arrivals" in options.parts:
         for name, points in arrivals.run(

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.breakdown.stages import HAND_OVER, OUTSIDE, STAGES
 from benchmarks.report import summary
@@ -131,6 +132,10 @@ def _lines(axes: Axes, result: dict[str, Any], part: str, x: str, y: str) -> Non
 def _finish(axes: Axes, label: str, log: bool) -> None:
     if log:
         axes.set_yscale("log")
+        # plain numbers, at 1, 2 and 5 of each power of ten
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
     axes.set_ylabel(label)

@@ -99,7 +99,10 @@ def _bad(result: dict[str, Any]) -> str:
 
 def _breakdown(result: dict[str, Any]) -> str:
     found = result["breakdown"]
-    lines = [f"{'ours, milliseconds by stage':<36}" + "".join(f"{count + ' clients':>14}" for count in found)]
+    lines = [
+        f"{'ours, milliseconds by stage':<36}"
+        + "".join(f"{count + (' client' if count == '1' else ' clients'):>14}" for count in found)
+    ]
     for stage in (*STAGES, HAND_OVER, OUTSIDE):
         lines.append(
             f"{stage:<36}" + "".join(f"{one['stages_ms'].get(stage, float('nan')):>14.2f}" for one in found.values())
