@@ -43,12 +43,13 @@ def check(fleet: Fleet, reference: str, photos: Sequence[bytes], bound: float) -
     Raises:
         DifferentAnswersError: a probability differs by more than `bound`; names all systems where one does.
     """
-    wanted = ask_all(fleet.running[reference].target, photos)
-    found = {
-        name: agreement(wanted, ask_all(running.target, photos))
-        for name, running in fleet.running.items()
-        if name != reference
-    }
+    with fleet.turn(reference) as running:
+        wanted = ask_all(running.target, photos)
+    found = {}
+    for name in fleet.names():
+        if name != reference:
+            with fleet.turn(name) as running:
+                found[name] = agreement(wanted, ask_all(running.target, photos))
     far = [f"{name} by {each['largest_difference']:.3f}" for name, each in found.items() if not within(each, bound)]
     if far:
         raise DifferentAnswersError(

@@ -35,7 +35,8 @@ def run(
                 found[name].append({**point, "left_out": f"beyond its {rates[name]:.2f} photos/s"})
                 continue
             lasting = max(seconds, min(_FEWEST / offered, 2.5 * seconds))
-            samples = offer(fleet.running[name].target, photos, offered, lasting, grace_s)
+            with fleet.turn(name) as running:
+                samples = offer(running.target, photos, offered, lasting, grace_s)
             found[name].append({**point, **as_figures(latency(samples)), "failures": failures(samples)})
         told = [f"{name} {points[-1]['p95_ms']:.0f} ms" for name, points in found.items() if "p95_ms" in points[-1]]
         say(f"p95 at {offered:.2f} photos/s: {', '.join(told)}")

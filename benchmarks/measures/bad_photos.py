@@ -17,8 +17,8 @@ def run(
     """Under the rounds' load: good photos per second, good ones that failed, broken ones by status (`answers`)."""
     found = {}
     turn = with_bad_ones(photos)
-    for name, running in fleet.running.items():
-        with closed.clients(running.target, turn) as these:
+    for name in fleet.names():
+        with fleet.turn(name) as running, closed.clients(running.target, turn) as these:
             window = closed.measure(these, clients, seconds, patience_s, running.cpu_s)
         # those that came before and after the window tell as much of who failed
         samples = these.samples

@@ -27,9 +27,9 @@ def run(
         patience_s: most that one level may take to settle.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, running in fleet.running.items():
+    for name in fleet.names():
         points: list[dict[str, Any]] = []
-        with closed.clients(running.target, photos) as these:
+        with fleet.turn(name) as running, closed.clients(running.target, photos) as these:
             for level in levels:
                 if level > rates[name] * patience_s:
                     points.append({"clients": level, "left_out": f"a photo would wait {level / rates[name]:.0f} s"})

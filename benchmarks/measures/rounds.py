@@ -33,8 +33,7 @@ def run(
                 limits.append(bare())
                 say(f"round {number + 1}: bare engines " + ", ".join(f"{k} {v:.2f}/s" for k, v in limits[-1].items()))
                 continue
-            running = fleet.running[name]
-            with closed.clients(running.target, photos) as these:
+            with fleet.turn(name) as running, closed.clients(running.target, photos) as these:
                 window = closed.measure(these, clients, seconds, patience_s, running.cpu_s)
             found[name].append(window.figures())
             say(f"round {number + 1}: {name} {window.photos_per_second:.2f}/s")

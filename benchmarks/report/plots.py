@@ -66,6 +66,7 @@ def by_rate(result: dict[str, Any], key: str, label: str) -> str:
 
     def draw(axes: Axes) -> None:
         _lines(axes, result, "arrivals", "offered", key)
+        axes.set_xlim(left=0)
         axes.set_xlabel("photos offered per second; latency from the moment each was due")
         _finish(axes, label, log=True)
 

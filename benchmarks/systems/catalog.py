@@ -12,7 +12,7 @@ BARE = "bare engines"
 SYSTEMS = {
     system.name: system
     for system in (
-        System(OURS, "ours", "gateway and Triton, as "make serve" starts them", ours.ours),
+        System(OURS, "ours", "gateway and Triton, as `make serve` starts them", ours.ours),
         System(
             TRITON, "Triton, called directly", "the same Triton over gRPC, no gateway: nothing is checked", ours.triton
         ),

@@ -1,13 +1,37 @@
 """Judgements that are made of samples, answers and photos."""
 
 import io
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from PIL import Image
+from test_loads import Slow
 
 from benchmarks import photos
 from benchmarks.loads.samples import Sample
-from benchmarks.measures import answers, overload
+from benchmarks.measures import answers, fleet, overload
+from benchmarks.systems.release import Release
+from benchmarks.systems.system import Running, Setup, System
+
+SETUP = Setup(Path(), Release("leaf_ensemble_1", (), 1.0), Path())
+
+
+def system(name: str, code: str) -> System:
+    """One process that runs `code`; its answers come from here."""
+
+    @contextmanager
+    def start(_setup: Setup) -> Iterator[Running]:
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+        yield Running(Slow(0), (process.pid,))
+        process.terminate()
+        process.communicate(timeout=30)
+
+    return System(name, name, name, start)
 
 
 def test_overload_counts_in_time_late_refused_and_lost() -> None:
@@ -55,3 +79,32 @@ def test_each_twentieth_photo_is_broken() -> None:
 def test_folder_without_photos_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(SystemExit, match="no JPEG"):
         photos.read(tmp_path, 3)
+
+
+def test_a_system_that_is_busy_while_idle_sleeps_until_its_turn() -> None:
+    def becomes(pid: int, state: str) -> bool:
+        """Signals take a moment."""
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    with ExitStack() as stack:
+        fleets = fleet.start(
+            [system("polls", "while True: pass"), system("waits", "import time; time.sleep(600)")],
+            SETUP,
+            b"photo",
+            stack,
+        )
+        polls, waits = (fleets.running[name].pids[0] for name in ("polls", "waits"))
+        assert fleets.facts["polls"]["idle_cores"] > 0.03
+        assert becomes(polls, "T")
+        with fleets.turn("polls"):
+            assert becomes(polls, "R")
+        with fleets.turn("waits"):
+            assert becomes(polls, "T")
+            assert becomes(waits, "S")
+    # both could hear that they were to end
+    assert not Path(f"/proc/{polls}").exists()
