@@ -32,6 +32,7 @@ def run(out: Path, *arguments: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.timeout(600)  # it starts seven processes, twice
 def test_a_run_measures_all_parts(tmp_path: Path) -> None:
     parts = ["curve", "arrivals", "bad", "overload", "breakdown"]
     result = run(tmp_path, "--systems", "ours", "--levels", "1", "4", "--deadline", "2", "--parts", *parts)
