@@ -76,11 +76,11 @@ promote: install-gateway ## have release N answer, after it has proved itself; `
 	@GATEWAY_MODEL_REPOSITORY="$(abspath $(REPOSITORY))" $(GATEWAY_PYTHON) -m gateway release promote $(N)
 
 SHARE ?= 10
-retrain: install-dev install-gateway ## confirmed feedback and base data to a candidate: DATA=folder MEMBERS="name=preset name=preset"
-	$(if $(and $(DATA),$(MEMBERS)),,$(error say where the base data lies and what trains each member: make retrain DATA=folder MEMBERS="resnet18_narrow=demo_cnn"))
+retrain: install-dev install-gateway ## confirmed feedback and base data to a candidate: DATA=folder MEMBERS="name=preset name=preset" (PLANS="make plans" on a GPU)
+	$(if $(and $(DATA),$(MEMBERS)),,$(error say where the base data lies and what trains each member: make retrain DATA=folder MEMBERS="resnet18_wide=demo_cnn"))
 	$(DEV) -m deploy.retrain --data "$(DATA)" --members $(MEMBERS) --repository "$(REPOSITORY)" --share $(SHARE) \
 	    --gateway-python $(GATEWAY_PYTHON) $(if $(wildcard $(TRITON_PYTHON)),--triton-python $(TRITON_PYTHON)) \
-	    $(if $(EXPORT_FLAGS),--export-flags $(EXPORT_FLAGS))
+	    $(if $(PLANS),--plans "$(PLANS)") $(if $(EXPORT_FLAGS),--export-flags $(EXPORT_FLAGS))
 
 FULLSIZE := build/fullsize
 CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,vit_base_384=int8)

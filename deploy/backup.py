@@ -1,7 +1,8 @@
 """`python -m deploy.backup save | restore FOLDER`: the stack's data while it runs, and back into a stack that is not in use.
 
-Databases by PostgreSQL's own dump, each of one moment; kept photos, secrets and salts from the volumes; .env. Releases are
-not in it: they lie in MODEL_REPOSITORY, on this machine. A backup holds every secret. Standard library only.
+Databases by PostgreSQL's own dump, each of one moment; kept photos, secrets and salts from the volumes; .env and what lies
+beside it. Releases are not in it: they lie in MODEL_REPOSITORY, on this machine. A backup holds every secret. Standard library
+only.
 """
 
 import argparse
@@ -35,6 +36,11 @@ VOLUMES = (
     Volume("mlflow-artifacts", "mlflow", "/artifacts", "track"),
 )
 WRITERS = ("gateway", "bot", "mlflow")
+SETTINGS = {".env": "env", "gateway.env": "gateway.env", "bot.env": "bot.env"}
+"""Files of the project's folder to their names in a backup."""
+PACK = 'tar -C "$0" -cf - . || [ $? = 1 ]'
+"""tar ends with 1 where a file came, went or grew meanwhile: it has that file as it was, or not."""
+UNPACK = 'find "$0" -mindepth 1 -delete && tar -C "$0" -xf -'
 COMPLETE = "COMPLETE"
 NOTHING = Path("/dev/null")
 
@@ -76,10 +82,12 @@ def save(client: str, folder: Path) -> Path:
     profiles = read(ROOT / ".env").get("COMPOSE_PROFILES", "").split(",")
     for volume in VOLUMES:
         if not volume.profile or volume.profile in profiles:
-            command = in_volume(volume, "tar", "-C", volume.place, "-cf", "-", ".")
+            command = in_volume(volume, "sh", "-c", PACK, volume.place)
             compose(client, *command, target=folder / f"{volume.name}.tar")
-    shutil.copyfile(ROOT / ".env", folder / "env")
-    (folder / "env").chmod(0o600)
+    for name, copy in SETTINGS.items():
+        if (ROOT / name).exists():
+            shutil.copyfile(ROOT / name, folder / copy)
+            (folder / copy).chmod(0o600)
     (folder / COMPLETE).write_text("".join(f"{file.name} {file.stat().st_size}\n" for file in sorted(folder.iterdir())))
     return folder
 
@@ -101,7 +109,9 @@ def check(folder: Path) -> None:
 
 
 def restore(client: str, folder: Path) -> None:
-    """Put everything back but .env; what is there now is replaced. The stack's own services are ended first.
+    """Put everything back but settings; what is there now is replaced. The stack's own services are ended first.
+
+    Each database is made anew, so that nothing is left in it of a later version.
 
     Raises:
         BackupError
@@ -109,23 +119,13 @@ def restore(client: str, folder: Path) -> None:
     check(folder)
     compose(client, "stop", *WRITERS)
     compose(client, "up", "--detach", "--wait", "postgres")
+    back = ["pg_restore", "--username", "postgres", "--dbname", "postgres", "--clean", "--if-exists", "--create"]
     for name in DATABASES:
-        back = [
-            "pg_restore",
-            "--username",
-            "postgres",
-            "--dbname",
-            name,
-            "--clean",
-            "--if-exists",
-            "--single-transaction",
-        ]
-        compose(client, "exec", "-T", "postgres", *back, source=folder / f"{name}.dump")
+        compose(client, "exec", "-T", "postgres", *back, "--exit-on-error", source=folder / f"{name}.dump")
     for volume in VOLUMES:
         saved = folder / f"{volume.name}.tar"
         if saved.exists():
-            script = f"find {volume.place} -mindepth 1 -delete && tar -C {volume.place} -xf -"
-            compose(client, *in_volume(volume, "sh", "-c", script), source=saved)
+            compose(client, *in_volume(volume, "sh", "-c", UNPACK, volume.place), source=saved)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write(f"{save(given.compose, given.into)}\n")
         else:
             restore(given.compose, given.folder.resolve())
-            sys.stderr.write("backup: restored; compare .env with env beside it, then `make up`\n")
+            sys.stderr.write(f"backup: restored; compare .env with {given.folder}/env, then `make up`\n")
     except (BackupError, OSError) as error:
         sys.stderr.write(f"backup: {error}\n")
         return 1

@@ -21,7 +21,7 @@ SECRETS = (
     "TRITON_CONTROL_SECRET",
     "GRAFANA_PASSWORD",
 )
-ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
+ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 LEAST_WORKERS = 2
 CORES_A_WORKER = 4
 """The gateway checks photos on the processor; Triton and the system need the rest."""

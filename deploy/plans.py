@@ -42,7 +42,10 @@ def build(repository: Path, capabilities: list[str]) -> None:
     for number in wanting(repository, capabilities)[0]:
         command = [sys.executable, "-m", "export", "plan", "--repository", str(repository), "--release", str(number)]
         if subprocess.run(command, cwd=ROOT, check=False).returncode:
-            raise StartError(f"The plans of release {number} could not be built; export has said why, above.")
+            raise StartError(
+                f"The plans of release {number} could not be built; export has said why, above. Until they are, Triton loads no "
+                f"release of the same steps: move leaf_ensemble_{number} and each step's {number}/ out of {repository} meanwhile."
+            )
     _, said = wanting(repository, capabilities)
     if said:
         raise StartError(f"After building, this host still cannot load all releases:\n{said.strip()}")

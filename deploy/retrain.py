@@ -1,6 +1,6 @@
 """`python -m deploy.retrain`: what experts have confirmed, and the base data, to a candidate that answers some callers.
 
-    export-feedback -> merge -> fit each member -> gates and export -> canary
+    export-feedback -> merge -> fit each member -> gates and export -> TensorRT plans, on a GPU -> canary
 
 Each step is the room's own command, so a failure is told in its words and nothing after it runs: until the last one no
 release answers otherwise than before. The gateway's settings (GATEWAY_...) say where its database and Triton are.
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def member(text: str) -> tuple[str, str]:
     """`NAME=PRESET` to both."""
     name, equals, preset = text.partition("=")
     if not (name and equals and preset):
-        raise argparse.ArgumentTypeError(f"{text}: write NAME=PRESET, such as resnet18_narrow=demo_cnn")
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=PRESET, such as resnet18_wide=demo_cnn")
     return name, preset
 
 
@@ -54,6 +55,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=10.0, help="percent of the callers (default %(default)s)")
     parser.add_argument("--gateway-python", default=sys.executable, help="interpreter of the gateway's environment")
     parser.add_argument("--triton-python", default=None, help="interpreter of Triton's environment")
+    parser.add_argument(
+        "--plans",
+        type=shlex.split,
+        default=[],
+        metavar="COMMAND",
+        help="what builds the new release's TensorRT plans, where a GPU serves it",
+    )
     parser.add_argument(
         "--export-flags", nargs=argparse.REMAINDER, default=[], help="the rest goes to `export release`"
     )
@@ -139,6 +147,8 @@ def retrain(given: argparse.Namespace) -> int:
         *("--follows", str(stable), *triton, *given.export_flags),
     )
     number = newest(repository)
+    if given.plans:
+        step(f"TensorRT plans of release {number}", *given.plans)
     share = ("--share", str(given.share))
     step(f"trying release {number}", gateway, "-m", "gateway", "release", "canary", str(number), *share)
     return number

@@ -64,6 +64,7 @@ def write(given: argparse.Namespace, folders: list[Path]) -> None:
             limit=given.outlier_photos,
         ),
         gates=dict(given.gate),
+        latency_seconds=given.latency_seconds,
         follows=given.follows,
         probe_photos=[read_photo(file) for file in given.probes],
         triton_python=given.triton_python,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.members import Member, Predictions
+from export.members import Member
+from export.predictions import Predictions
 
 Probabilities = NDArray[np.float64]
 """[photos, classes]"""

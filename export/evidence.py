@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from export.calibration import Calibration, Probabilities
+from export.calibration import Calibration
 from export.facts import mean_probabilities
-from export.figures import accuracy, calibration_error, f1_macro
+from export.figures import Answers, accuracy, calibration_error, f1_macro
 from export.members import Member
 
 RESAMPLES = 1000
@@ -23,53 +23,50 @@ def compare(members: Sequence[Member], calibration: Calibration) -> dict[str, An
     mean = mean_probabilities(members, calibration, "test")
     if mean is None:
         return None
-    probabilities, labels = mean
+    together, labels = Answers.of(*mean), mean[1]
     each = [
-        predictions.probabilities(temperature)
+        Answers.of(predictions.probabilities(temperature), labels)
         for predictions, temperature in zip((m.test for m in members), calibration.temperatures, strict=True)
         if predictions is not None
     ]
     rng = np.random.default_rng(0)
     resamples = [rng.integers(0, len(labels), len(labels)) for _ in range(RESAMPLES)]
-    drawn = [_figures(p, labels, resamples) for p in (probabilities, *each)]
+    drawn = [_figures(answers, resamples) for answers in (together, *each)]
     said: dict[str, Any] = {
         "test_photos": len(labels),
-        "agreement": round(float(np.all([p.argmax(1) == each[0].argmax(1) for p in each], axis=0).mean()), 4),
-        "ensemble": _said(probabilities, labels, drawn[0]),
+        "agreement": round(float(np.all([a.predicted == each[0].predicted for a in each], axis=0).mean()), 4),
+        "ensemble": _said(together, drawn[0]),
         "members": {},
     }
     for member, alone, resampled in zip(members, each, drawn[1:], strict=True):
-        gains = {name: _gain(name, probabilities, alone, labels, drawn[0], resampled) for name in FIGURES}
-        said["members"][member.name] = {**_said(alone, labels, resampled), "ensemble_gains": gains}
+        gains = {name: _gain(name, together, alone, drawn[0], resampled) for name in FIGURES}
+        said["members"][member.name] = {**_said(alone, resampled), "ensemble_gains": gains}
     said["verdict"] = _verdict(said["members"])
     return said
 
 
-def _figures(probabilities: Probabilities, labels: np.ndarray, resamples: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        name: np.array([figure(probabilities[rows], labels[rows]) for rows in resamples])
-        for name, figure in FIGURES.items()
-    }
+def _figures(answers: Answers, resamples: list[np.ndarray]) -> dict[str, np.ndarray]:
+    drawn = [[figure(one) for figure in FIGURES.values()] for one in map(answers.at, resamples)]
+    return dict(zip(FIGURES, np.array(drawn).T, strict=True))
 
 
-def _said(probabilities: Probabilities, labels: np.ndarray, drawn: dict[str, np.ndarray]) -> dict[str, Any]:
+def _said(answers: Answers, drawn: dict[str, np.ndarray]) -> dict[str, Any]:
     return {
-        name: {"value": round(figure(probabilities, labels), 4), "interval": _interval(drawn[name])}
+        name: {"value": round(figure(answers), 4), "interval": _interval(drawn[name])}
         for name, figure in FIGURES.items()
     }
 
 
 def _gain(
     name: str,
-    ensemble: Probabilities,
-    alone: Probabilities,
-    labels: np.ndarray,
+    ensemble: Answers,
+    alone: Answers,
     ensemble_drawn: dict[str, np.ndarray],
     alone_drawn: dict[str, np.ndarray],
 ) -> dict[str, Any]:
     sign = -1 if name == "calibration_error" else 1
     figure = FIGURES[name]
-    value = sign * (figure(ensemble, labels) - figure(alone, labels))
+    value = sign * (figure(ensemble) - figure(alone))
     return {"value": round(value, 4), "interval": _interval(sign * (ensemble_drawn[name] - alone_drawn[name]))}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from export.calibration import Calibration, Labels, Probabilities
 from export.configuration import OUTLIER_SCORE
-from export.figures import accuracy, calibration_error, f1_macro, recalls
+from export.figures import Answers, accuracy, calibration_error, f1_macro, recalls
 from export.members import Member
 from export.reference import reference_figures
 from export.thresholds import coverage_of, prediction_set_probability
@@ -81,12 +81,13 @@ def _test_metrics(members: Sequence[Member], calibration: Calibration, threshold
     if mean is None:
         return {}
     probabilities, labels = mean
+    answers = Answers.of(probabilities, labels)
     figures = {
         "test_photos": len(labels),
-        "accuracy_micro": round(accuracy(probabilities, labels), 4),
-        "f1_macro": round(f1_macro(probabilities, labels), 4),
-        "calibration_error": round(calibration_error(probabilities, labels), 4),
-        "recall_by_class": [round(recall, 4) for recall in recalls(probabilities, labels)],
+        "accuracy_micro": round(accuracy(answers), 4),
+        "f1_macro": round(f1_macro(answers), 4),
+        "calibration_error": round(calibration_error(answers), 4),
+        "recall_by_class": [round(recall, 4) for recall in recalls(answers)],
     }
     if threshold is not None:
         figures["prediction_set_coverage"] = round(coverage_of(probabilities, labels, threshold), 4)

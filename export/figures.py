@@ -1,6 +1,9 @@
-"""Figures of merit from probabilities [photos, classes] and labels [photos], and how sure they are."""
+"""Figures of merit of answers to photos, and how sure they are."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.calibration import Labels, Probabilities
 
@@ -8,32 +11,56 @@ BINS = 15
 Z95 = 1.96
 
 
-def accuracy(probabilities: Probabilities, labels: Labels) -> float:
+@dataclass(frozen=True)
+class Answers:
+    """Of probabilities what figures need, [photos] each: to draw a thousand resamples from this is quick."""
+
+    predicted: Labels
+    confidence: NDArray[np.float64]
+    labels: Labels
+    classes: int
+
+    @classmethod
+    def of(cls, probabilities: Probabilities, labels: Labels) -> "Answers":
+        """From probabilities [photos, classes] and true classes [photos]."""
+        return cls(probabilities.argmax(axis=1), probabilities.max(axis=1), labels, probabilities.shape[1])
+
+    def at(self, rows: NDArray[np.int64]) -> "Answers":
+        """Of some photos, which may repeat."""
+        return Answers(self.predicted[rows], self.confidence[rows], self.labels[rows], self.classes)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the likeliest class is the true one."""
+        return np.asarray(self.predicted == self.labels)
+
+    def hits(self) -> NDArray[np.int64]:
+        """Photos that were recognised, by class."""
+        return np.bincount(self.labels[self.right], minlength=self.classes)
+
+
+def accuracy(answers: Answers) -> float:
     """Share of photos whose likeliest class is the true one."""
-    return float((probabilities.argmax(axis=1) == labels).mean())
+    return float(answers.right.mean())
 
 
-def f1_macro(probabilities: Probabilities, labels: Labels) -> float:
+def f1_macro(answers: Answers) -> float:
     """Unweighted mean of the classes' F1; a class that is neither there nor named counts 0."""
-    predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
-    hits = np.bincount(labels[predicted == labels], minlength=classes)
-    named = np.bincount(predicted, minlength=classes) + np.bincount(labels, minlength=classes)
-    return float((2 * hits / np.maximum(named, 1)).mean())
+    classes = answers.classes
+    named = np.bincount(answers.predicted, minlength=classes) + np.bincount(answers.labels, minlength=classes)
+    return float((2 * answers.hits() / np.maximum(named, 1)).mean())
 
 
-def recalls(probabilities: Probabilities, labels: Labels) -> list[float]:
+def recalls(answers: Answers) -> list[float]:
     """Per class, the share of its photos that are recognised; 0 for a class without photos."""
-    predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
-    hits = np.bincount(labels[predicted == labels], minlength=classes)
-    return [float(r) for r in hits / np.maximum(np.bincount(labels, minlength=classes), 1)]
+    return [float(r) for r in answers.hits() / np.maximum(np.bincount(answers.labels, minlength=answers.classes), 1)]
 
 
-def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
+def calibration_error(answers: Answers) -> float:
     """Expected calibration error: mean gap of confidence and accuracy over 15 bins of equal width, l1."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    bins = np.minimum((answers.confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=answers.confidence - answers.right, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(answers.labels))
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:

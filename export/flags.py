@@ -1,9 +1,19 @@
 """Flags of `python -m export release` and of what several commands share."""
 
 import argparse
+import math
 from pathlib import Path
 
 from export.gates import DEFAULTS, override, share
+from export.timing import SECONDS
+
+
+def duration(text: str) -> float:
+    """An argument in seconds, 0 or more."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time in seconds")
+    return value
 
 
 def registry_flags(command: argparse.ArgumentParser) -> None:
@@ -33,7 +43,9 @@ def release_flags(command: argparse.ArgumentParser) -> None:
         help="folder of photos to check the conversion on (default: drawn leaves); those that validation.npz and test.npz "
         "name are also what the outlier score is fitted and measured on",
     )
-    command.add_argument("--check-photos", type=int, default=8, help="how many of them (default %(default)s)")
+    command.add_argument(
+        "--check-photos", type=int, default=8, help="how many of them, evenly by name (default %(default)s)"
+    )
     command.add_argument(
         "--probes",
         type=Path,
@@ -41,7 +53,7 @@ def release_flags(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PHOTO",
         help="up to three photos that travel with the release, small and without metadata, so that a gateway can prove it; "
-        "whoever may ask Triton can read them (default: the first of --photos)",
+        "whoever may ask Triton can read them (default: the first check photos)",
     )
     command.add_argument(
         "--cpu-precision",
@@ -80,6 +92,12 @@ def release_flags(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--outlier-photos", type=int, default=256, help="most photos of a part for that (default %(default)s)"
+    )
+    command.add_argument(
+        "--latency-seconds",
+        type=duration,
+        default=SECONDS,
+        help="for the report's latency of each batch size (default %(default)s; 0 measures none)",
     )
     command.add_argument(
         "--gate",

@@ -57,11 +57,11 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     member = read_member(given.member)
     pixels = onnx_model.view(onnx_model.load(member), sample_photos(given.photos, given.check_photos))
-    expected = half_precision.answers(member, given.exact.read_bytes(), pixels)
+    expected, _ = half_precision.answers(member, given.exact.read_bytes(), pixels)
     _write(HEAD)
     _write(["---"] * len(HEAD))
     for file in given.half:
-        rounded = half_precision.answers(member, simulate(onnx.load(file)).SerializeToString(), pixels)
+        rounded, _ = half_precision.answers(member, simulate(onnx.load(file)).SerializeToString(), pixels)
         _write(row(file, expected, rounded))
 
 

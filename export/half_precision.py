@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from export import sessions
 from export.errors import HalfPrecisionError
 from export.half_simulation import simulate
 from export.members import Member
@@ -134,18 +134,23 @@ def _head(nodes: Iterable[NodeProto], probabilities: str) -> set[str]:
     return found
 
 
-def check_half(member: Member, exact: Path, half: Path, pixels: torch.Tensor, bound: float = DIFFERENCE) -> float:
-    """Compare both files on real photos, float16 simulated; returns the largest difference of a probability.
+def check_half(
+    member: Member, exact: Path, half: Path, pixels: torch.Tensor, bound: float = DIFFERENCE
+) -> tuple[float, NDArray[np.float32]]:
+    """Compare both files on real photos, float16 simulated.
 
     Args:
         pixels: float32 [photos, 3, height, width], at least two photos.
+
+    Returns:
+        The largest difference of a probability, and the statistics in half precision, [photos, statistics].
 
     Raises:
         HalfPrecisionError: the reference answers all photos alike, so that nothing is proved; half precision overflows,
             moves a probability by more than `bound`, or changes a class that float32 is clear about.
     """
-    expected = answers(member, exact.read_bytes(), pixels)
-    rounded = answers(member, simulate(onnx.load(half)).SerializeToString(), pixels)
+    expected, _ = answers(member, exact.read_bytes(), pixels)
+    rounded, statistics = answers(member, simulate(onnx.load(half)).SerializeToString(), pixels)
     spread = float(expected.std(axis=0).max())
     if spread < SMALLEST_SPREAD:
         raise HalfPrecisionError(
@@ -166,13 +171,13 @@ def check_half(member: Member, exact: Path, half: Path, pixels: torch.Tensor, bo
             f"{member.name}: half precision moves a probability by {difference:.2g} (allowed {bound:g}) and changes the class "
             f"of {changed} photos that float32 is clear about. Serve it in float32."
         )
-    return difference
+    return difference, statistics
 
 
-def answers(member: Member, file: bytes, pixels: torch.Tensor) -> NDArray[np.float32]:
-    """A file's probabilities in ONNX Runtime on the CPU, one photo at a time: float32 [photos, classes]."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    rows = [session.run([member.probabilities], {member.pixels: row[None].numpy()})[0] for row in pixels]
-    return np.concatenate(rows)
+def answers(member: Member, file: bytes, pixels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A file's probabilities [photos, classes] and statistics in ONNX Runtime on the CPU, one photo at a time, float32."""
+    session = sessions.on_cpu(file)
+    names = [member.probabilities, member.statistics]
+    rows = [session.run(names, {member.pixels: row[None].numpy()}) for row in pixels]
+    probabilities, statistics = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return probabilities, statistics

@@ -2,7 +2,8 @@
 
 ONNX Runtime's CPU provider computes float16 nodes in float32 and drops the casts between them, so run there as it is, a
 file in half precision neither rounds nor overflows. Here every float16 tensor is rounded to its 11 significant bits
-(Veltkamp's splitting) and overflows where float16 does; sums run in float32, as in a GPU's matrix units.
+(Veltkamp's splitting), to multiples of 2**-24 where float16 is coarser, and overflows where it does; sums run in float32,
+as in a GPU's matrix units.
 """
 
 import numpy as np
@@ -11,6 +12,9 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 SPLITTER = float(2**13 + 1)
 """Leaves 24 - 13 = 11 bits of a float32."""
+SMALLEST_NORMAL = 2.0**-14
+COARSE = 0.75
+"""What is added to this and taken off again is left in multiples of 2**-24: a float32 has 24 bits."""
 OVERFLOW = 65520.0
 """From here on a number rounds to infinity."""
 MOVES = {
@@ -41,7 +45,13 @@ def simulate(model: onnx.ModelProto) -> onnx.ModelProto:
     del simulated.graph.node[:], simulated.graph.initializer[:], simulated.graph.value_info[:]
     simulated.graph.node.extend(nodes)
     simulated.graph.initializer.extend(_widened(tensor) for tensor in model.graph.initializer)
-    constants = {"splitter": SPLITTER, "overflow": OVERFLOW, "infinity": float("inf")}
+    constants = {
+        "splitter": SPLITTER,
+        "smallest": SMALLEST_NORMAL,
+        "coarse": COARSE,
+        "overflow": OVERFLOW,
+        "infinity": float("inf"),
+    }
     simulated.graph.initializer.extend(
         numpy_helper.from_array(np.array(value, np.float32), f"half_{name}") for name, value in constants.items()
     )
@@ -52,10 +62,15 @@ def _rounded(name: str, output: str) -> list[NodeProto]:
     return [
         helper.make_node("Mul", [name, "half_splitter"], [f"{output}_split"]),
         helper.make_node("Sub", [f"{output}_split", name], [f"{output}_low"]),
-        helper.make_node("Sub", [f"{output}_split", f"{output}_low"], [f"{output}_rounded"]),
+        helper.make_node("Sub", [f"{output}_split", f"{output}_low"], [f"{output}_fine"]),
+        helper.make_node("Add", [name, "half_coarse"], [f"{output}_lifted"]),
+        helper.make_node("Sub", [f"{output}_lifted", "half_coarse"], [f"{output}_small"]),
         helper.make_node("Abs", [name], [f"{output}_size"]),
+        helper.make_node("Less", [f"{output}_size", "half_smallest"], [f"{output}_under"]),
+        helper.make_node("Where", [f"{output}_under", f"{output}_small", f"{output}_fine"], [f"{output}_rounded"]),
         helper.make_node("GreaterOrEqual", [f"{output}_size", "half_overflow"], [f"{output}_over"]),
-        helper.make_node("Where", [f"{output}_over", "half_infinity", f"{output}_rounded"], [output]),
+        helper.make_node("Mul", [name, "half_infinity"], [f"{output}_endless"]),
+        helper.make_node("Where", [f"{output}_over", f"{output}_endless", f"{output}_rounded"], [output]),
     ]
 
 

@@ -2,16 +2,13 @@
 
 import json
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from export import networks
 from export.errors import MemberError, MembersDisagreeError
+from export.predictions import Predictions, read_predictions
 
 STEP_NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = re.compile(r"preprocess.*|average.*|leaf_ensemble.*")
@@ -37,18 +34,23 @@ class View:
         """Read a timm `pretrained_cfg`.
 
         Raises:
-            MemberError: a crop mode, interpolation, shape or channel count that serving does not reproduce.
+            MemberError: a crop mode, interpolation, shape or channel count that serving does not reproduce, or no view.
         """
-        channels, height, width = cfg["input_size"]
-        view = cls(
-            height=height,
-            width=width,
-            mean=tuple(cfg["mean"]),
-            std=tuple(cfg["std"]),
-            interpolation=cfg.get("interpolation", "bicubic"),
-            crop_pct=cfg.get("crop_pct") or 1.0,
-            crop_mode=cfg.get("crop_mode") or "center",
-        )
+        try:
+            channels, height, width = cfg["input_size"]
+            view = cls(
+                height=height,
+                width=width,
+                mean=tuple(cfg["mean"]),
+                std=tuple(cfg["std"]),
+                interpolation=cfg.get("interpolation", "bicubic"),
+                crop_pct=cfg.get("crop_pct") or 1.0,
+                crop_mode=cfg.get("crop_mode") or "center",
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MemberError(
+                f"{owner}: its pretrained_cfg is not timm's ({error!r}): train the member again."
+            ) from error
         if channels != 3:
             raise MemberError(f"{owner}: takes {channels} channels; photos have 3: train with input_size (3, H, W).")
         if height != width and view.crop_mode == "center":
@@ -62,29 +64,6 @@ class View:
                 f"{owner}: interpolation {view.interpolation!r} cannot be served; use one of {', '.join(INTERPOLATIONS)}."
             )
         return view
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Stored logits of photos that the member never trained on."""
-
-    logits: NDArray[np.float32]
-    """[photos, classes]"""
-    labels: NDArray[np.int64]
-    """[photos]"""
-    image_ids: tuple[str, ...]
-    split_hash: str
-
-    def same_photos(self, other: "Predictions") -> bool:
-        """Whether both are about the same photos of the same split."""
-        mine, theirs = (self.split_hash, self.image_ids), (other.split_hash, other.image_ids)
-        return mine == theirs and np.array_equal(self.labels, other.labels)
-
-    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
-        """Softmax of the logits over a temperature, [photos, classes]."""
-        scaled = self.logits.astype(np.float64) / temperature
-        shifted = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -170,8 +149,8 @@ def read_member(folder: Path) -> Member:
         view=view,
         classes=classes,
         outputs=outputs,
-        validation=_read_predictions(folder / "validation.npz"),
-        test=_read_predictions(folder / "test.npz"),
+        validation=read_predictions(folder / "validation.npz", config["num_classes"]),
+        test=read_predictions(folder / "test.npz", config["num_classes"]),
     )
 
 
@@ -220,19 +199,3 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise MemberError(f"{file} must hold a JSON object.")
     return content
-
-
-def _read_predictions(file: Path) -> Predictions | None:
-    """None where the file is missing: seeded members were never evaluated."""
-    if not file.is_file():
-        return None
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return Predictions(
-                logits=arrays["logits"].astype(np.float32),
-                labels=arrays["labels"].astype(np.int64),
-                image_ids=tuple(str(i) for i in arrays["image_ids"]),
-                split_hash=str(arrays["split_hash"]),
-            )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise MemberError(f"{file} is damaged ({error}): evaluate the member again.") from error

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import timm
 import torch
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from PIL import Image
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
-from export import activation_map
+from export import activation_map, sessions
 from export.errors import MemberError, ParityError
 from export.members import Member
 from export.networks import Classifier
@@ -77,20 +76,28 @@ def output_names(member: Member) -> list[str]:
 
 
 def to_onnx(member: Member, classifier: Classifier, pixels: torch.Tensor) -> onnx.ModelProto:
-    """Export with a free batch axis through torch.export."""
+    """Export with a free batch axis through torch.export.
+
+    Raises:
+        MemberError: torch cannot export the architecture.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the exporter prints its stages
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            classifier,
-            (pixels[:1].repeat(2, 1, 1, 1),),
-            dynamo=True,
-            input_names=[member.pixels],
-            output_names=output_names(member),
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                classifier,
+                (pixels[:1].repeat(2, 1, 1, 1),),
+                dynamo=True,
+                input_names=[member.pixels],
+                output_names=output_names(member),
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # the exporter's errors have no common base of their own
+            reason = " ".join(str(error).split())[:300]
+            raise MemberError(f"{member.name}: torch cannot export {member.architecture} to ONNX: {reason}") from error
     assert program is not None
     model = program.model_proto
     forget_origin(model)
@@ -139,9 +146,7 @@ def check_parity(
     Raises:
         ParityError: above `bound`.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session = sessions.on_cpu(file)
     batches = [pixels[i : i + 4].numpy() for i in range(0, len(pixels), 4)]
     names = output_names(member)
     rows = [session.run(names, {member.pixels: batch}) for batch in batches]

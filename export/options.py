@@ -8,6 +8,7 @@ from PIL import Image
 
 from export.errors import ExportError
 from export.refusal import RefusalOptions
+from export.timing import SECONDS
 
 CPU_PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -32,6 +33,8 @@ class ReleaseOptions:
     """Bounds by gate that differ from the defaults; None switches a gate off."""
     half_precision: bool = False
     """Write `model_float16.onnx` beside each member's `model.onnx`, for TensorRT plans."""
+    latency_seconds: float = SECONDS
+    """Repeats of each batch size whose latency the report says; 0 measures none."""
     follows: int | None = None
     """Release of the same repository that this one must not be clearly worse than, by macro-F1 on test photos."""
     probe_photos: Sequence[Image.Image] = ()

@@ -2,8 +2,9 @@
 
 import io
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image, ImageOps
 
@@ -13,17 +14,25 @@ from export.leaf_drawing import draw_leaf
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}
 THUMBNAIL_SIDES = (64, 360)
 THUMBNAIL_QUALITIES = (70, 80, 90, 95)
+T = TypeVar("T")
 
 
 def sample_photos(folder: Path | None, count: int) -> list[Image.Image]:
-    """The first `count` photos below a folder, by name; drawn leaves where no folder is given.
+    """`count` photos from all over a folder; drawn leaves where no folder is given.
 
     Raises:
         ExportError: the folder holds no photo.
     """
     if folder is None:
         return [draw_leaf(seed) for seed in range(count)]
-    return [read_photo(file) for file in photo_files(folder)[:count]]
+    return [read_photo(file) for file in spread(photo_files(folder), count)]
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """At most `count` of them, evenly over their order: sorted by name, the first ones are often all of one class."""
+    if len(items) <= count:
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def photo_files(folder: Path) -> list[Path]:

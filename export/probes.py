@@ -46,7 +46,7 @@ def take(photos: Sequence[Image.Image], classes: int, room: int) -> list[Probe]:
     taken: list[Probe] = []
     for photo in photos[:MOST]:
         candidate = [*taken, Probe(_small_jpeg(photo))]
-        widest = np.full((len(candidate), classes), 10.0**-DIGITS)
+        widest = np.full((len(candidate), classes), 1 / 9)  # no digit is a zero that would not be written
         if len(json.dumps(facts(candidate, widest))) > room:
             break
         taken = candidate

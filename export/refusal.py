@@ -4,7 +4,7 @@ Fitted on validation photos and on some categories of other pictures at most; re
 categories, far ones (cars, people) and near ones (flowers, fruit) apart.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from export.figures import wilson
 from export.members import Member
 from export.networks import Classifier
 from export.outliers import OutlierModel, Vectors
-from export.photos import named_files, photo_files, read_photo, thumbnail
+from export.photos import named_files, photo_files, read_photo, spread, thumbnail
 
 LEAVES, UNSEEN = "validation", "test"
 SMALL = " as thumbnails"
@@ -57,19 +57,33 @@ class Gathered:
         return np.concatenate([of[group] for of in self.members], axis=1)
 
 
-def groups_of(member: Member, options: RefusalOptions) -> dict[str, list[Path]]:
-    """Files by group: `validation`, `test`, and `other/<category>`; empty where nothing can be fitted.
+def groups_of(member: Member, options: RefusalOptions, progress: Callable[[str], None]) -> dict[str, list[Path]]:
+    """Files by group: `validation`, `test`, and `other/<category>`; empty where nothing can be fitted, which is said.
 
     Raises:
-        RefusalError: a category that is named is not there, or no category is left to report on.
+        RefusalError: a category that is named is not there, no category is left to report on, or negatives are given
+            without the leaves to part them from.
     """
+    if options.negatives is None and (options.fitted_on or options.near):
+        raise RefusalError("--fit-negatives and --near-negatives name folders of --negatives: say where that is.")
     if options.photos is None or member.validation is None:
+        _unused(options, "--photos, and members that were evaluated")
         return {}
-    leaves = named_files(options.photos, member.validation.image_ids)[: options.limit]
+    leaves = named_files(options.photos, member.validation.image_ids)
     if len(leaves) < outliers.FEWEST_LEAVES:
+        few = f"{len(leaves)} of the {len(member.validation.image_ids)} validation photos lie in {options.photos}"
+        progress(f"no outlier score is fitted: {few}, {outliers.FEWEST_LEAVES} are needed")
+        _unused(options, f"{outliers.FEWEST_LEAVES} validation photos in --photos, of which there are {len(leaves)}")
         return {}
-    unseen = [] if member.test is None else named_files(options.photos, member.test.image_ids)[: options.limit]
-    return {LEAVES: leaves, **({UNSEEN: unseen} if unseen else {}), **_categories(options)}
+    unseen = [] if member.test is None else named_files(options.photos, member.test.image_ids)
+    parts = {LEAVES: leaves} | ({UNSEEN: unseen} if unseen else {})
+    return {part: spread(files, options.limit) for part, files in parts.items()} | _categories(options)
+
+
+def _unused(options: RefusalOptions, needed: str) -> None:
+    """Raises RefusalError where negatives were named that nothing would be made of."""
+    if options.negatives is not None:
+        raise RefusalError(f"--negatives says what is no leaf; what is one, say {needed}.")
 
 
 def _categories(options: RefusalOptions) -> dict[str, list[Path]]:
@@ -86,7 +100,7 @@ def _categories(options: RefusalOptions) -> dict[str, list[Path]]:
     if set(options.fitted_on) == set(names):
         raise RefusalError("Every category of --negatives is in --fit-negatives: leave some out, to be measured on.")
     each = max(1, options.limit // len(folders))
-    return {f"other/{folder.name}": photo_files(folder)[:each] for folder in folders}
+    return {f"other/{folder.name}": spread(photo_files(folder), each) for folder in folders}
 
 
 def gather(classifier: Classifier, groups: Mapping[str, Sequence[Path]]) -> dict[str, Vectors]:

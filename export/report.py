@@ -4,21 +4,19 @@ import hashlib
 import html
 import importlib.metadata
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 
-from export import probes
+from export import probes, sessions
 from export.calibration import Calibration
 from export.configuration import StepNames
 from export.durable import write
 from export.gates import Gates
 from export.members import Member
 from export.stages import stages
-from export.timing import BATCHES, machine, milliseconds
+from export.timing import by_batch, machine
 
 LIBRARIES = ("torch", "timm", "onnx", "onnxruntime", "numpy")
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2a1b}
@@ -27,16 +25,22 @@ vertical-align:top}th{background:#eef3ee;font-weight:600}h2{margin-top:2rem}.no{
 
 
 def of_member(
-    member: Member, file: Path, temperature: float, precision: str, difference: float, pixels: torch.Tensor
+    member: Member,
+    file: Path,
+    temperature: float,
+    precision: str,
+    difference: float,
+    pixels: torch.Tensor,
+    seconds: float,
 ) -> dict[str, Any]:
-    """A member's part: where it comes from, its size, its speed in ONNX Runtime."""
+    """A member's part: where it comes from, its size, its speed in ONNX Runtime (`seconds` as in `timing.by_batch`)."""
     return {
         "architecture": member.architecture,
         "temperature": round(temperature, 4),
         "cpu_precision": precision,
         "onnx_bytes": file.stat().st_size,
         "largest_difference_to_torch": difference,
-        "milliseconds_by_batch": latencies(member, file, pixels),
+        "milliseconds_by_batch": latencies(member, file, pixels, seconds),
         "inputs_sha256": {p.name: sha256(p) for p in sorted(member.folder.iterdir()) if p.is_file()},
     }
 
@@ -69,17 +73,15 @@ def of_release(
     }
 
 
-def latencies(member: Member, file: Path, pixels: torch.Tensor) -> dict[str, float]:
+def latencies(member: Member, file: Path, pixels: torch.Tensor, seconds: float) -> dict[str, float]:
     """Milliseconds of a whole batch in ONNX Runtime on this machine's CPU, the best of a few; of the member alone."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    said = {}
-    for size in BATCHES:
-        batch = pixels[:1].repeat(size, 1, 1, 1).numpy()
-        run = partial(session.run, [member.probabilities], {member.pixels: batch})
-        said[str(size)] = float(milliseconds(run)["least"])
-    return said
+    session = sessions.on_cpu(file)
+    photo = pixels[:1].numpy()
+
+    def run(size: int) -> object:
+        return session.run([member.probabilities], {member.pixels: photo.repeat(size, axis=0)})
+
+    return {size: float(taken["least"]) for size, taken in by_batch(run, seconds).items()}
 
 
 def sha256(file: Path) -> str:

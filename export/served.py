@@ -4,12 +4,13 @@ Triton runs as a process of its own (`python -m server`), as its libraries do no
 """
 
 import contextlib
+import ctypes
 import io
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
-from export.configuration import ENCODED_IMAGE, ENSEMBLE, PROBABILITIES
+from export.configuration import ENCODED_IMAGE, ENSEMBLE, OUTLIER_SCORE, PROBABILITIES
 from export.errors import ServedError
 from export.members import Member
 from export.probes import Probe
-from export.timing import BATCHES, machine, milliseconds
+from export.timing import by_batch, machine
 
 ROOT = Path(__file__).parents[1]
 START_S = 300
 ANSWER_S = 120
+PR_SET_PDEATHSIG = 1
 
 
 class Asking:
@@ -62,7 +64,9 @@ def serving(repository: Path, number: int, python: Path) -> Iterator[Asking]:
         command += [flag, str(port)]
     log = repository / "triton.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent
+        )
     try:
         with grpc.InferenceServerClient(f"127.0.0.1:{ports[1]}") as client:
             _wait(client, ensemble, process, log)
@@ -75,15 +79,26 @@ def serving(repository: Path, number: int, python: Path) -> Iterator[Asking]:
     log.unlink()
 
 
+def _end_with_parent() -> None:
+    """Runs in the child: an export that is killed must not leave a Triton behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def compare(
-    ask: Asking, members: Sequence[Member], photos: Sequence[Image.Image], expected: Sequence[NDArray[np.float32]]
+    ask: Asking,
+    members: Sequence[Member],
+    photos: Sequence[Image.Image],
+    expected: Sequence[NDArray[np.float32]],
+    scores: NDArray[np.float64] | None,
 ) -> dict[str, Any]:
-    """Largest differences of each member's probabilities on photos sent as PNG.
+    """Largest differences of each member's probabilities, and of the outlier score, on photos sent as PNG.
 
     Args:
         expected: torch's probabilities, [photos, classes] per member.
+        scores: outlier scores of torch's statistics, [photos]; None where no score was fitted.
     """
-    answers: dict[str, list[NDArray[np.float32]]] = {member.answer: [] for member in members}
+    names = [member.answer for member in members] + ([] if scores is None else [OUTLIER_SCORE])
+    answers: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
     for photo in photos:
         said = ask(_encoded(photo, "PNG"), list(answers))
         for name, rows in answers.items():
@@ -92,14 +107,19 @@ def compare(
         member.name: float(np.abs(np.stack(answers[member.answer]) - torch_says).max())
         for member, torch_says in zip(members, expected, strict=True)
     }
-    return {"photos": len(photos), "differences": differences}
+    score = None if scores is None else float(np.abs(np.concatenate(answers[OUTLIER_SCORE]) - scores).max())
+    return {"photos": len(photos), "differences": differences, "outlier_score_difference": score}
 
 
-def latencies(ask: Asking, photo: Image.Image) -> dict[str, Any]:
-    """Milliseconds of requests with one to eight copies of a photo as JPEG, for the whole ensemble, one request at a time."""
+def latencies(ask: Asking, photo: Image.Image, seconds: float) -> dict[str, Any]:
+    """Milliseconds of requests with one to eight copies of a photo as JPEG, for the whole ensemble, one request at a time.
+
+    Args:
+        seconds: as `timing.by_batch`.
+    """
     encoded = _encoded(photo, "JPEG")
-    by_batch = {str(count): milliseconds(partial(ask, encoded, [PROBABILITIES], count)) for count in BATCHES}
-    return {"machine": machine(), "milliseconds_by_batch": by_batch}
+    taken = by_batch(lambda count: ask(encoded, [PROBABILITIES], count), seconds)
+    return {"machine": machine(), "milliseconds_by_batch": taken}
 
 
 def probe(ask: Asking, probes: Sequence[Probe], expected: NDArray[np.float64]) -> float:

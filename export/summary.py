@@ -78,7 +78,7 @@ def _stages(report: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> st
 
 
 def _latency(served: Mapping[str, Any] | None) -> str:
-    if served is None:
+    if served is None or not served["milliseconds_by_batch"]:
         return ""
     by_batch, here = served["milliseconds_by_batch"], served["machine"]
     cells = [f"{of['median']:.0f} ({of['least']:.0f}-{of['most']:.0f})" for of in by_batch.values()]

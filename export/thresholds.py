@@ -10,6 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+ROUNDING = 1e-9
+"""100 * (1 - 0.9) is a little less than 10."""
+
 
 def prediction_set_probability(probabilities: NDArray[np.float64], labels: NDArray[np.int64], coverage: float) -> float:
     """Smallest probability at which a class belongs to the prediction set.
@@ -23,7 +26,7 @@ def prediction_set_probability(probabilities: NDArray[np.float64], labels: NDArr
         The threshold; 0 (every class belongs) where there are too few photos to promise the coverage.
     """
     truth = np.sort(probabilities[np.arange(len(labels)), labels])
-    k = math.floor((len(truth) + 1) * (1 - coverage))
+    k = math.floor((len(truth) + 1) * (1 - coverage) + ROUNDING)
     return float(truth[k - 1]) if k >= 1 else 0.0
 
 

@@ -4,20 +4,27 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 BATCHES = (1, 2, 4, 8)
-FEWEST, MOST = 2, 5
-SECONDS = 1.5
-"""No further repeat after these."""
+SECONDS = 1.0
+"""Of repeats of each batch size."""
+A_SECOND = 5
+"""Most repeats for each of them."""
 PROCESSOR = Path("/proc/cpuinfo")
 
 
-def milliseconds(call: Callable[[], object]) -> dict[str, Any]:
-    """Median, least and most of a few calls."""
+def by_batch(call: Callable[[int], object], seconds: float) -> dict[str, dict[str, Any]]:
+    """`milliseconds` of a call by the number of photos it is given; nothing is called for no seconds."""
+    return {str(count): milliseconds(partial(call, count), seconds) for count in BATCHES} if seconds else {}
+
+
+def milliseconds(call: Callable[[], object], seconds: float = SECONDS) -> dict[str, Any]:
+    """Median, least and most of a few calls; of one alone that takes longer than `seconds`."""
     times: list[float] = []
-    while len(times) < FEWEST or (len(times) < MOST and sum(times) < SECONDS):
+    while not times or (len(times) < A_SECOND * seconds and sum(times) < seconds):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

@@ -211,8 +211,9 @@ def container(
     binds: dict[str, Path] = {}
     read_only = {f"/{path.name}": path for path in files.iterdir()} | further if files.exists() else dict(further)
     for volume in described.get("volumes", []):
-        source, place, *mode = volume.split(":")
-        (read_only if mode == ["ro"] else binds)[place] = volumes[source] if source in volumes else ROOT / source
+        source = volume["source"]
+        where = read_only if volume.get("read_only") else binds
+        where[volume["target"]] = volumes[source] if source in volumes else ROOT / source
     names = {name for other in configuration["services"] for name in (other, "triton")}
     return Container(
         name=service,
@@ -220,10 +221,15 @@ def container(
         network=network,
         image=image,
         environment={"PATH": os.defpath} | image.environment | described.get("environment", {}),
-        command=[*described.get("entrypoint", image.entrypoint), *described.get("command", image.command)],
+        command=[*_told(described["entrypoint"], image.entrypoint), *_told(described["command"], image.command)],
         user=described.get("user", image.user),
         binds=binds,
         read_only=read_only,
         names=tuple(sorted(names)),
         tmpfs=dict(mount.split(":") for mount in described["tmpfs"]),
     )
+
+
+def _told(words: list[str] | None, by_image: list[str]) -> list[str]:
+    """What the file says, none at all included, else the image's own."""
+    return by_image if words is None else words

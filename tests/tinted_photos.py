@@ -19,7 +19,7 @@ NAMES = [
 TINY = """
 dataset: {validation_fraction: 0.2, test_fraction: 0.25, cache_size: 40, origin: generated, licence: none needed}
 model: {architecture: test_resnet, input_size: 32, interpolation: bilinear, crop_pct: 0.9, weights: float16}
-augmentation: {clean_epochs: 1, mix_probability: 1.0}
+augmentation: {clean_epochs: 0, mix_probability: 1.0}
 schedule: {epochs: 2, batch_size: 16, warmup_epochs: 0.5}
 hardware: {accelerator: cpu, threads: 1, channels_last: true}
 tracking: {mlflow: 'off'}

@@ -14,6 +14,7 @@ from types import ModuleType
 
 from training import commands
 from training.errors import TrainingError
+from training.writing import ROOM, is_full
 
 INTERRUPTED = 130
 
@@ -53,6 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainingError as error:
         for line in str(error).splitlines():
             sys.stderr.write(f"error: {line}\n")
+        return 2
+    except OSError as error:
+        if not is_full(error):
+            raise
+        sys.stderr.write(f"error: {error.filename or 'a file'} cannot be written: {ROOM}.\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: the same command again goes on where it can.\n")

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -34,8 +35,11 @@ from torch import nn
 import architectures  # noqa: F401  # registers the networks of our own with timm
 from training.errors import ConfigurationError, ModelFolderError
 from training.tasks import Task, load_task
+from training.writing import writing
 
 PARTS = ("validation", "test")
+_REFUSALS = (RuntimeError, ValueError, KeyError, TypeError, AttributeError, AssertionError)
+"""What timm raises of a damaged configuration."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def write_network(folder: Path, network: nn.Module, task: Task, precision: str) 
     pretrained_cfg = cast(dict[str, Any], network.pretrained_cfg)
     for parameter in network.parameters():  # trained channels_last, which safetensors refuses
         parameter.data = parameter.data.contiguous()
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         save_for_hf(
             network,
@@ -77,24 +81,27 @@ def write_network(folder: Path, network: nn.Module, task: Task, precision: str) 
             safe_serialization=True,
             data_config={key: pretrained_cfg[key] for key in data_keys},
         )
-        (folder / "model.safetensors").chmod(
-            0o644
-        )  # safetensors leaves it to the owner; a server runs as somebody else
-        (folder / "classes.json").write_text(_json(task.model_dump()), encoding="utf-8")
-    except OSError as error:
-        raise ModelFolderError(f"{folder} cannot be written: {error}. Give --out a folder you may write to.") from error
+        # safetensors leaves it to the owner; a server runs as somebody else
+        (folder / "model.safetensors").chmod(0o644)
+    write_json(folder / "classes.json", task.model_dump())
     network.float()
 
 
 def write_predictions(folder: Path, part: str, predictions: Predictions) -> None:
-    """Write `validation.npz` or `test.npz`."""
-    np.savez_compressed(
-        folder / f"{part}.npz",
-        logits=predictions.logits.astype(np.float32),
-        labels=predictions.labels.astype(np.int64),
-        image_ids=np.asarray(predictions.image_ids, dtype=np.str_),
-        split_hash=np.str_(predictions.split_hash),
-    )
+    """Write `validation.npz` or `test.npz`.
+
+    Raises:
+        ModelFolderError: it cannot be written.
+    """
+    path = folder / f"{part}.npz"
+    with writing(path):
+        np.savez_compressed(
+            path,
+            logits=predictions.logits.astype(np.float32),
+            labels=predictions.labels.astype(np.int64),
+            image_ids=np.asarray(predictions.image_ids, dtype=np.str_),
+            split_hash=np.str_(predictions.split_hash),
+        )
 
 
 def write_report(folder: Path, report: dict[str, Any]) -> None:
@@ -118,7 +125,7 @@ def read_network(folder: Path) -> nn.Module:
             raise ModelFolderError(f"{folder / name} does not exist: give --model a folder that `fit` wrote.")
     try:
         return timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    except (RuntimeError, ValueError, KeyError, TypeError, AssertionError, SafetensorError) as error:
+    except (*_REFUSALS, OSError, SafetensorError) as error:
         raise ModelFolderError(f"timm cannot open {folder}: {error}. Train it again.") from error
 
 
@@ -138,16 +145,18 @@ def read_predictions(folder: Path, part: str) -> Predictions:
     """Read `validation.npz` or `test.npz`.
 
     Raises:
-        ModelFolderError: it is missing, lacks an array, or its arrays differ in length.
+        ModelFolderError: it is missing, lacks an array, or its arrays do not belong together.
     """
     path = folder / f"{part}.npz"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaves a damaged file open
             read = Predictions(arrays["logits"], arrays["labels"], arrays["image_ids"], str(arrays["split_hash"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelFolderError(f"{path} is missing or damaged: {error}. Train the model again.") from error
     if not len(read.logits) == len(read.labels) == len(read.image_ids):
         raise ModelFolderError(f"The arrays in {path} differ in length. Train the model again.")
+    if read.logits.ndim != 2 or not np.isin(read.labels, np.arange(read.logits.shape[1])).all():
+        raise ModelFolderError(f"The labels in {path} are not those of its logits. Train the model again.")
     return read
 
 
@@ -174,9 +183,10 @@ def _tested(folder: Path) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, indented."""
-    path.write_text(_json(value), encoding="utf-8")
+    """Write a JSON file, indented.
 
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    Raises:
+        ModelFolderError: it cannot be written.
+    """
+    with writing(path):
+        path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -62,7 +62,7 @@ def load_task(name_or_path: str) -> Task:
     """
     path = Path(name_or_path) if name_or_path.endswith(".json") else TASKS / f"{name_or_path}.json"
     try:
-        return Task.model_validate_json(path.read_text(encoding="utf-8"))
+        return Task.model_validate_json(path.read_bytes())
     except OSError as error:
         known = ", ".join(sorted(task.stem for task in TASKS.glob("*.json")))
         raise ConfigurationError(f"No task file {path}: give one of {known}, or the path of a .json file.") from error

@@ -14,15 +14,17 @@ from pathlib import Path
 
 from deploy.acceptance import checks
 from deploy.acceptance.checks import Check
-from deploy.acceptance.compose import PROJECT, AcceptanceError, Compose, own, say
+from deploy.acceptance.compose import AcceptanceError, Compose, own, say
 from deploy.acceptance.load import Client
 from deploy.acceptance.releases import add_twin, copy_release, newest
+from deploy.acceptance.uploads import turned
 from deploy.first_env import CONTAINER_USER, ROOT, read
 from deploy.health import wait
 from deploy.triton import StartError
 
 WORK = ROOT / "build" / "acceptance"
 START_S = 1800
+LOGS = "logs.txt"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -84,7 +86,7 @@ def start(given: argparse.Namespace, compose: Compose) -> tuple[checks.Stack, li
     say("the stack ...")
     compose.run("up", "--detach", "--build", show=True)
     if wrong := wait(f"http://127.0.0.1:{given.port}/health/ready", START_S):
-        raise AcceptanceError(f"{wrong} See `docker compose --project-name {PROJECT} logs`, with --keep.")
+        raise AcceptanceError(f"{wrong} See {LOGS} beside this report.")
     done.append(
         Check("start", True, f"photos are answered {time.monotonic() - begun:.0f} s after `up`, images included")
     )
@@ -92,6 +94,7 @@ def start(given: argparse.Namespace, compose: Compose) -> tuple[checks.Stack, li
     photos = [file.read_bytes() for file in sorted(given.photos.glob("*.jp*g"))]
     if not photos:
         raise AcceptanceError(f"{given.photos} holds no JPEG photo: name a folder with --photos")
+    photos += [turned(photos[0], orientation) for orientation in (3, 6, 8)]
     twin = add_twin(models, number)
     own(models, user)
     return checks.Stack(
@@ -127,6 +130,15 @@ def report(given: argparse.Namespace, found: dict[str, str], done: list[Check], 
     return file
 
 
+def keep_logs(compose: Compose, file: Path) -> None:
+    """What the services have said; they end with it otherwise."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.write_text(compose.run("logs", "--no-color", "--timestamps"), encoding="utf-8")
+    except AcceptanceError as error:
+        say(str(error))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 where every check passed; the report is written either way."""
     given = parse(arguments)
@@ -149,6 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
         done.append(Check("course", False, str(error)))
         say(str(error))
     finally:
+        if not all(check.passed for check in done):
+            keep_logs(compose, given.work / LOGS)
         if not given.keep:
             try:
                 compose.run("down", "--volumes")

@@ -5,10 +5,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 TIMEOUT_S = 30
+RETRY_S = 0.5
+"""A caller that is refused comes again after this; one that does not wait takes the machine from those who are answered."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Answer:
     """0 where the connection failed."""
     seconds: float
     body: dict[str, Any]
+    photo: int = 0
+    """Which of the photos it was."""
 
     @property
     def probabilities(self) -> dict[str, float]:
@@ -90,7 +94,11 @@ class Load:
     def _work(self, number: int) -> None:
         client = self.new_client()
         while not self._ended.is_set():
-            self.answers.append(client.ask(self.photos[number % len(self.photos)]))
+            photo = number % len(self.photos)
+            answer = client.ask(self.photos[photo])
+            self.answers.append(replace(answer, photo=photo))
+            if answer.status != http.client.OK:
+                self._ended.wait(RETRY_S)
             number += 1
         client.close()
 

@@ -1,4 +1,4 @@
-"""Uploads that must be refused, each in its own way, made from one good photo."""
+"""Uploads made from one good photo: some that must be refused, each in its own way, and the photo turned."""
 
 import struct
 import zlib
@@ -11,6 +11,18 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _png(width: int, height: int, rows: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+
+
+def turned(photo: bytes, orientation: int) -> bytes:
+    """The photo with an EXIF orientation (2-8) of its own: another picture, and another length, for a batch to mix up.
+
+    Args:
+        photo: a JPEG.
+    """
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"MM\x00*" + struct.pack(">IH", 8, 1) + entry + bytes(4 + orientation)
+    segment = b"Exif\0\0" + tiff
+    return photo[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + photo[2:]
 
 
 def hostile(photo: bytes) -> dict[str, bytes]:

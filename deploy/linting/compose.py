@@ -1,12 +1,11 @@
-"""docker-compose.yml as a compose client reads it: interpolated, with the services of the profiles asked for."""
+"""docker-compose.yml as Docker's client reads it: interpolated, with the services of the profiles asked for."""
 
+import json
 import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import yaml
 
 from deploy.first_env import ROOT, SECRETS
 
@@ -30,32 +29,32 @@ class ComposeError(Exception):
 def configuration(
     profiles: Sequence[str], environment: Mapping[str, str] = EXAMPLE, further: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What `docker compose config` shows of the services of `profiles`, through podman-compose, which needs no engine.
+    """What Docker's own client makes of the file (`docker compose config`), which needs no engine; paths as they are written.
 
     Args:
         profiles: as in COMPOSE_PROFILES.
-        environment: as in .env; the machine's own environment takes no part.
+        environment: as in .env; the machine's own environment and gateway.env take no part.
         further: files laid over docker-compose.yml.
 
     Raises:
         ComposeError
     """
+    files = [part for name in ("docker-compose.yml", *further) for part in ("--file", name)]
+    chosen = [part for profile in profiles for part in ("--profile", profile)]
     with tempfile.NamedTemporaryFile("w", suffix=".env") as file:
         file.write("".join(f"{name}={value}\n" for name, value in environment.items()))
         file.flush()
-        # its own `podman` is only asked for a version
-        command = [str(LINT_TOOLS / "podman-compose"), "--podman-path", "/bin/echo", "--env-file", file.name]
-        command += [part for name in ("docker-compose.yml", *further) for part in ("--file", name)]
-        command += [part for profile in profiles for part in ("--profile", profile)]
+        command = [str(LINT_TOOLS / "docker-compose"), "--env-file", file.name, *files, *chosen]
+        command += ["config", "--format", "json", "--no-path-resolution", "--no-env-resolution"]
         said = subprocess.run(
-            [*command, "config"],
+            command,
             cwd=ROOT,
             env={"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=60,
             check=False,
         )
     if said.returncode:
-        raise ComposeError(said.stderr.strip().splitlines()[-1])
-    return dict(yaml.safe_load(said.stdout))
+        raise ComposeError(said.stderr.strip())
+    return dict(json.loads(said.stdout))

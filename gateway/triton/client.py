@@ -26,7 +26,7 @@ from gateway.triton.release import INPUT_NAME, OUTPUT_NAME, Answer, Release
 
 log = structlog.get_logger()
 
-_CONTROL_TIMEOUT_S = 2.0
+_CONTROL_TIMEOUT_S = 3.0
 _MICROSECONDS = 1_000_000
 _CHANNEL_ARGUMENTS = [
     ("grpc.max_send_message_length", -1),

@@ -37,7 +37,7 @@ def test_it_prints_a_diagnosis_and_ends_with_the_reply() -> None:
     reply = json.loads(result.stdout.splitlines()[-1])
     assert reply.keys() >= KEYS
     assert f"leaf.jpg: {reply['class_name']} ({reply['confidence']:.0%})" in result.stdout
-    assert [member["name"] for member in reply["members"]] == ["resnet18_narrow", "tiny_vit_narrow"]
+    assert [member["name"] for member in reply["members"]] == ["resnet18_narrow", "resnet18_wide"]
     assert "http://127.0.0.1:" in result.stdout
 
 

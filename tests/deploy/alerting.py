@@ -1,19 +1,18 @@
 """A real Alertmanager on the project's own configuration, and who it calls."""
 
 import contextlib
-import http.server
 import json
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
-from processes import ROOT, free_ports, wait_until
+from observing import Quiet, running, serving
+from processes import ROOT, free_ports
 
 ALERTMANAGER = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "alertmanager.yml"
@@ -67,50 +66,19 @@ class Alerting:
 @contextlib.contextmanager
 def running_alertmanager(folder: Path) -> Iterator[Alerting]:
     """It groups for no time, so that a test sees at once what is sent."""
-    port, mailbox = free_ports(2)
+    assert ALERTMANAGER is not None
+    (port,) = free_ports(1)
     alerting = Alerting(port)
-    file = write_configuration(folder, f"http://127.0.0.1:{mailbox}/%s", group_wait="0s", group_interval="1s")
-    command = [
-        ALERTMANAGER,
-        f"--config.file={file}",
-        f"--storage.path={folder}/alertmanager",
-        "--cluster.listen-address=",
-    ]
-    with _mailbox(mailbox, alerting), (folder / "alertmanager.log").open("wb") as log:
-        process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-        try:
-            wait_until(lambda: _is_ready(process, port), 20, "Alertmanager ready")
-            yield alerting
-        finally:
-            process.terminate()
-            process.wait(20)
 
-
-def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    assert process.poll() is None, "Alertmanager has ended"
-    with contextlib.suppress(httpx2.TransportError):
-        return httpx2.get(f"http://127.0.0.1:{port}/-/ready", timeout=5, trust_env=False).status_code == 200
-    return False
-
-
-@contextlib.contextmanager
-def _mailbox(port: int, alerting: Alerting) -> Iterator[None]:
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Mailbox(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             alerting.calls.extend((self.path.strip("/"), alert) for alert in told["alerts"])
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Quiet."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Mailbox) as mailbox:
+        file = write_configuration(folder, f"http://127.0.0.1:{mailbox}/%s", group_wait="0s", group_interval="1s")
+        command = [ALERTMANAGER, f"--config.file={file}", f"--storage.path={folder}/alertmanager"]
+        with running("alertmanager", [*command, "--cluster.listen-address="], port, folder):
+            yield alerting

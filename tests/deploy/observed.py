@@ -1,13 +1,11 @@
 """The demo's stack with a bot, seen by a real Prometheus on the project's own configuration."""
 
 import contextlib
-import http.server
 import os
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx2
@@ -16,7 +14,8 @@ from alerting import Alerting, running_alertmanager
 from bot_process import running_bot
 from demo_stack import Stack, running_stack
 from messenger import Messenger, running_messenger
-from processes import ROOT, free_ports, wait_until
+from observing import Quiet, running, serving
+from processes import ROOT, free_ports
 
 PROMETHEUS = shutil.which("prometheus")
 FOLDER = ROOT / "deploy" / "prometheus"
@@ -56,32 +55,30 @@ class Observed:
 @contextlib.contextmanager
 def observed_stack(folder: Path) -> Iterator[Observed]:
     """Everything started and scraped every second."""
-    gateway, bot, proxy = free_ports(3)
+    gateway, bot = free_ports(2)
     told = {"GATEWAY_METRICS_PORT": str(gateway), "GATEWAY_DATA_DIR": str(folder / "state")}
     with (
         running_stack(folder, environment=os.environ | told) as stack,
         running_messenger(folder / "messenger.log") as messenger,
         running_bot(messenger, stack.url, folder / "bot", http_port=bot),
-        _with_gpu(proxy, stack.metrics_port),
+        serving(_with_gpu(stack.metrics_port)) as triton,
         running_alertmanager(folder) as alerting,
-        _prometheus(
-            folder,
-            {
-                "gateway:9464": gateway,
-                "bot:9465": bot,
-                "triton:8002": proxy,
-                "alertmanager:9093": alerting.port,
-            },
-        ) as url,
     ):
-        yield Observed(stack, messenger, url, alerting)
+        ports = {
+            "gateway:9464": gateway,
+            "bot:9465": bot,
+            "triton:8002": triton,
+            "alertmanager:9093": alerting.port,
+        }
+        (port,) = free_ports(1)
+        with running("prometheus", _prometheus(folder, ports), port, folder) as url:
+            yield Observed(stack, messenger, url, alerting)
 
 
-@contextlib.contextmanager
-def _with_gpu(port: int, triton: int) -> Iterator[None]:
+def _with_gpu(triton: int) -> type[BaseHTTPRequestHandler]:
     """Triton's real figures with those of a GPU behind them."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             figures = httpx2.get(f"http://127.0.0.1:{triton}/metrics", timeout=5, trust_env=False).text
             self.send_response(200)
@@ -89,24 +86,12 @@ def _with_gpu(port: int, triton: int) -> Iterator[None]:
             self.end_headers()
             self.wfile.write((figures + GPU).encode())
 
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Quiet."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return Handler
 
 
-@contextlib.contextmanager
-def _prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
-    """The project's configuration and rules; only addresses and intervals are others."""
-    (port,) = free_ports(1)
+def _prometheus(folder: Path, ports: dict[str, int]) -> list[str]:
+    """Its command on the project's configuration and rules; only addresses and intervals are others."""
+    assert PROMETHEUS is not None
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval", "scrape_timeout"), "1s")
     for job in (*config["scrape_configs"], *config["alerting"]["alertmanagers"]):
@@ -119,22 +104,4 @@ def _prometheus(folder: Path, ports: dict[str, int]) -> Iterator[str]:
         (folder / name).write_text(yaml.safe_dump(rules))
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [PROMETHEUS, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
-    command += ["--rules.alert.resend-delay=1s"]  # the first comes before Alertmanager is found
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=subprocess.STDOUT
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    def is_ready() -> bool:
-        assert process.poll() is None, (folder / "prometheus.log").read_text()
-        with contextlib.suppress(httpx2.TransportError):
-            return httpx2.get(f"{url}/-/ready", timeout=5, trust_env=False).status_code == 200
-        return False
-
-    try:
-        wait_until(is_ready, 30, "Prometheus ready")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
+    return [*command, "--rules.alert.resend-delay=1s"]  # the first comes before Alertmanager is found

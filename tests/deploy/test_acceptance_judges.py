@@ -21,6 +21,7 @@ case "$*" in
     *"release promote"*) echo 2 > FOLDER/next; mv FOLDER/next FOLDER/release; sleep 0.3; exit PROMOTED ;;
     *"release rollback"*) echo 1 > FOLDER/next; mv FOLDER/next FOLDER/release; sleep 0.3 ;;
     *metrics*) cat FOLDER/metrics ;;
+    logs*) echo "triton | a reason" ;;
 esac
 """
 METRICS = """nv_inference_request_success{model="vit",version="1"} 10
@@ -38,6 +39,10 @@ class Gateway:
     bad_status: int = 422
     drift: float = 0.0
     """By which the probability moves with every photo."""
+    mixed: bool = False
+    """Whether photos that were asked about before get another one's answer."""
+    known: dict[bytes, float] = field(default_factory=dict)
+    """Probability by photo."""
     refused: list[int] = field(default_factory=list)
     photos: int = 0
 
@@ -47,7 +52,12 @@ class Gateway:
             self.refused.append(len(body))
             return self.bad_status, {"type": "/problems/x", "detail": "no photo"}
         self.photos += 1
-        probability = 0.9 - self.drift * self.photos
+        first = body not in self.known
+        probability = self.known.setdefault(body, 0.9 - len(self.known) / 10)
+        if self.mixed and not first:
+            others = list(self.known.values())
+            probability = others[others.index(probability) - 1]
+        probability -= self.drift * self.photos
         release = int((self.folder / "release").read_text())
         return 200, {"release": release, "probabilities": {"a": probability, "b": 1 - probability}}
 
@@ -108,6 +118,8 @@ def test_a_good_gateway_passes(gateway: Gateway) -> None:
     assert len(gateway.refused) == 50
     assert [line.rpartition(" release ")[2] for line in said if " release " in line] == ["promote 2", "rollback"] * 2
     assert said[-1] == "down --volumes"
+    assert len(gateway.known) == 4, "one photo would show no mix-up: it is turned"
+    assert not (gateway.folder / "work" / "logs.txt").exists()
 
 
 def test_a_server_error_for_a_bad_image_fails(gateway: Gateway) -> None:
@@ -122,10 +134,17 @@ def test_answers_that_depend_on_their_batch_fail(gateway: Gateway) -> None:
     assert (code, found["batches"]["passed"]) == (1, False)
 
 
+def test_answers_that_are_somebody_elses_fail(gateway: Gateway) -> None:
+    gateway.mixed = True
+    code, found, _ = accept(gateway)
+    assert (code, found["answers"]["passed"], found["batches"]["passed"]) == (1, True, False)
+
+
 def test_a_release_that_does_not_prove_itself_fails(gateway: Gateway) -> None:
     code, found, _ = accept(gateway, promoted=3)
     assert (code, found["switches"]["passed"]) == (1, False)
     assert "release promote 2 ended with status 3" in str(found["switches"]["text"])
+    assert (gateway.folder / "work" / "logs.txt").read_text() == "triton | a reason\n"
 
 
 def test_without_photos_it_says_so(gateway: Gateway, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Backup and restore, with PostgreSQL's own programs and the volumes of the containers of these tests."""
 
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -47,6 +48,7 @@ def names(stack: Stack) -> set[str]:
 def test_what_was_saved_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "ROOT", tmp_path)
     (tmp_path / ".env").write_text("COMPOSE_PROFILES=cpu,observe\nGATEWAY_SECRET=kept\n")
+    (tmp_path / "gateway.env").write_text("GATEWAY_RETENTION_DAYS=30\n")
     with prepared_stack() as stack:
         compose = client(stack, tmp_path)
         key, secret = bot_key(stack), stack.volumes["gateway-state"] / "photo"
@@ -54,16 +56,33 @@ def test_what_was_saved_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert backup.main(["save", "--compose", compose, "--into", str(tmp_path / "backups")]) == 0
         saved = next((tmp_path / "backups").iterdir())
         assert {file.name for file in saved.iterdir()} == {
-            *("gateway.dump", "bot.dump", "mlflow.dump", "gateway-state.tar", "keys.tar", "env", "COMPLETE")
+            *(
+                "gateway.dump",
+                "bot.dump",
+                "mlflow.dump",
+                "gateway-state.tar",
+                "keys.tar",
+                "env",
+                "gateway.env",
+                "COMPLETE",
+            )
         }
         assert saved.stat().st_mode & 0o077 == 0
         secret.unlink()
+        with psycopg.connect(host=str(stack.folder / "postgres"), user="postgres", dbname="gateway") as later:
+            # what a later version's migration would leave
+            later.execute("CREATE TABLE later (key_id text REFERENCES api_keys (id))")
         (stack.volumes["keys"] / "gateway-key").write_text("another")
         stack.services["keys"].run("python", "-m", "gateway", "keys", "create", "--name", "later",
                                    "--scope", "predict")  # fmt: skip
         assert names(stack) == {"bot", "later"}
         assert backup.main(["restore", "--compose", compose, str(saved)]) == 0
         assert (names(stack), bot_key(stack), secret.read_bytes()) == ({"bot"}, key, b"a photo")
+        with psycopg.connect(host=str(stack.folder / "postgres"), user="postgres", dbname="gateway") as restored:
+            assert restored.execute("SELECT to_regclass('later')").fetchone() == (None,)
+            owner = "SELECT pg_get_userbyid(datdba), has_database_privilege('bot', datname, 'connect') FROM pg_database"
+            found = restored.execute(f"{owner} WHERE datname = 'gateway'").fetchone()
+            assert found == ("gateway", False)
     assert (tmp_path / "said").read_text().splitlines() == ["stop gateway bot mlflow", "up --detach --wait postgres"]
 
 
@@ -80,6 +99,17 @@ def test_a_backup_that_fails_says_where(tmp_path: Path, capsys: pytest.CaptureFi
     assert backup.main(["save", "--compose", "false", "--into", str(tmp_path)]) == 1
     assert "pg_dump --username postgres --format custom gateway` ended with status 1" in capsys.readouterr().err
     assert not list(tmp_path.glob(f"*/{backup.COMPLETE}"))
+
+
+@pytest.mark.parametrize(("ended", "saved"), [(0, 0), (1, 0), (2, 1)])
+def test_photos_that_come_and_go_meanwhile_do_not_spoil_it(ended: int, saved: int, tmp_path: Path) -> None:
+    (tmp_path / "tar").write_text(f"#!/bin/sh\necho packed\nexit {ended}\n")
+    (tmp_path / "tar").chmod(0o755)
+    command = ["sh", "-c", backup.PACK, "/state"]
+    done = subprocess.run(
+        command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=20
+    )
+    assert (done.returncode, done.stdout) == (saved, "packed\n")
 
 
 def test_what_is_saved_is_what_the_compose_file_keeps() -> None:

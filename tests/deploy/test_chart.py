@@ -14,10 +14,11 @@ import psycopg
 import pytest
 import yaml
 from dockerfiles import read_image
-from postgres import PostgresCluster, running_postgres
+from postgres import running_postgres
 from processes import ROOT
 
 from bot.settings import Settings as BotSettings
+from deploy.triton import EXIT_TIMEOUT_S
 from gateway.settings import Settings as GatewaySettings
 
 CHARTS_PYTHON = Path(os.environ.get("CHARTS_PYTHON", Path(sys.prefix).parent / "charts" / "bin" / "python"))
@@ -41,13 +42,6 @@ def objects(request: pytest.FixtureRequest) -> list[Object]:
     shown = check("--show", request.param)
     assert shown.returncode == 0, shown.stderr
     return json.loads(shown.stdout)
-
-
-@pytest.fixture(scope="module")
-def database_server() -> Iterator[PostgresCluster]:
-    """A real PostgreSQL."""
-    with running_postgres() as cluster:
-        yield cluster
 
 
 def find(objects: list[Object], kind: str, name: str) -> Object:
@@ -81,23 +75,34 @@ def test_helm_and_kubernetes_find_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "said"),
+    "mistakes",
     [
-        ("gateway.yaml", "maxSurge: 1", "maxSurgge: 1", "maxSurgge"),
-        ("bot.yaml", "replicas: 1", "replicas: one", "replicas"),
-        ("tools.yaml", "command: [sleep, infinity]", "command: sleep", "command"),
-        ("triton.yaml", "spec:\n  maxUnavailable: 1", "spec:\n  maxUnavailable: 1\n  maxUnavailable: 2", "a key twice"),
+        {
+            "gateway.yaml": ("maxSurge: 1", "maxSurgge: 1", "maxSurgge"),
+            "bot.yaml": ("replicas: 1", "replicas: one", "replicas"),
+            "tools.yaml": ("command: [sleep, infinity]", "command: sleep", "command"),
+        },
+        {
+            "triton.yaml": (
+                "spec:\n  maxUnavailable: 1",
+                "spec:\n  maxUnavailable: 1\n  maxUnavailable: 2",
+                "a key twice",
+            )
+        },
     ],
+    ids=["schema", "key twice"],
 )
-def test_a_mistake_in_a_template_is_found(file: str, right: str, wrong: str, said: str, tmp_path: Path) -> None:
+def test_mistakes_in_templates_are_found(mistakes: dict[str, tuple[str, str, str]], tmp_path: Path) -> None:
     shutil.copytree(CHART, tmp_path / "chart")
-    template = tmp_path / "chart" / "templates" / file
-    text = template.read_text(encoding="utf-8")
-    assert right in text
-    template.write_text(text.replace(right, wrong, 1))
+    for file, (right, wrong, _) in mistakes.items():
+        template = tmp_path / "chart" / "templates" / file
+        text = template.read_text(encoding="utf-8")
+        assert right in text
+        template.write_text(text.replace(right, wrong, 1))
     checked = check("--chart", tmp_path / "chart")
     assert checked.returncode == 1
-    assert said in checked.stderr
+    for _, _, said in mistakes.values():
+        assert said in checked.stderr
 
 
 WHOLE: Object = {"secret": "leaf", "images": {"registry": "r"}, "models": {"claim": "c"}}
@@ -215,6 +220,15 @@ def test_every_pod_has_a_policy_and_triton_trusts_only_its_own(objects: list[Obj
     assert allowed == {("grpc", "gateway"), ("grpc", "tools"), ("metrics", None)}
 
 
+def test_without_peers_that_may_read_figures_nobody_reads_them() -> None:
+    shown = check("--show", "-", values=WHOLE | {"bot": {"enabled": True}, "networkPolicy": {"monitoring": []}})
+    made = json.loads(shown.stdout)
+    for name in ("gateway", "triton", "bot"):
+        rules = find(made, "NetworkPolicy", f"leaf-{name}")["spec"].get("ingress", [])
+        assert [rule for rule in rules if rule["ports"] != [{"port": "http"}] and not rule.get("from")] == [], name
+    assert "ingress" not in find(made, "NetworkPolicy", "leaf-bot")["spec"]
+
+
 def test_triton_starts_with_an_inference_and_is_not_ended_for_being_busy(objects: list[Object]) -> None:
     pod = find(objects, "Deployment", "leaf-triton")["spec"]["template"]["spec"]
     triton, companion = pod["containers"]
@@ -222,6 +236,9 @@ def test_triton_starts_with_an_inference_and_is_not_ended_for_being_busy(objects
     for kind in ("livenessProbe", "readinessProbe"):
         assert triton[kind]["exec"]["command"][-1] == "--alive"
     assert triton["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    # gateways have been led elsewhere before it ends, and what it has begun may end too
+    notice = int(triton["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > notice + EXIT_TIMEOUT_S
     assert told(companion)["GATEWAY_TRITON_URL"] == "127.0.0.1:8001"
     assert told(companion)["GATEWAY_HOST"] == "127.0.0.1"
     (budget,) = [
@@ -278,15 +295,17 @@ def test_the_collector_has_every_part_that_it_names() -> None:
     assert base["service"]["pipelines"]["traces"]["processors"][0] == "memory_limiter"
 
 
-def test_the_migrations_job_brings_postgresql_up_to_date(
-    objects: list[Object], database_server: PostgresCluster
-) -> None:
-    (container,) = find(objects, "Job", "leaf-migrations")["spec"]["template"]["spec"]["containers"]
-    secret = {
-        "gateway-database-url": database_server.new_database(),
-        "gateway-secret": "s" * 32,
-        "triton-control-secret": "t" * 32,
-    }
+def test_the_migrations_job_brings_postgresql_up_to_date() -> None:
+    shown = check("--show", VALUES[0])
+    job = find(json.loads(shown.stdout), "Job", "leaf-migrations")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    with running_postgres() as server:
+        migrate(container, server.new_database())
+
+
+def migrate(container: Object, database: str) -> None:
+    """Run the job's command on a database that is empty, and again."""
+    secret = {"gateway-database-url": database, "gateway-secret": "s" * 32, "triton-control-secret": "t" * 32}
     given = {
         name: secret.get(value["secretKeyRef"]["key"], "") if isinstance(value, dict) else value
         for name, value in told(container).items()
@@ -298,5 +317,5 @@ def test_the_migrations_job_brings_postgresql_up_to_date(
         )
         assert ended.returncode == 0, ended.stderr
     assert "has this version's schema" in ended.stdout
-    with psycopg.connect(secret["gateway-database-url"]) as connection:
+    with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM routes").fetchone() == (0,)

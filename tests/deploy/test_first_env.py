@@ -33,9 +33,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_what_was_set_stays_and_what_is_new_comes_along(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"GATEWAY_PORT=9000\nOWN_NOTE=kept\nMODEL_REPOSITORY={tmp_path / 'served'}\n")
+    (tmp_path / ".env").write_text(f"GATEWAY_PORT=9000\nOWN_NOTE_2=kept\nMODEL_REPOSITORY={tmp_path / 'served'}\n")
     settled = write(tmp_path)
-    assert (settled["GATEWAY_PORT"], settled["OWN_NOTE"], settled["TRITON_TAG"]) == ("9000", "kept", "26.08")
+    assert (settled["GATEWAY_PORT"], settled["OWN_NOTE_2"], settled["TRITON_TAG"]) == ("9000", "kept", "26.08")
 
 
 def test_the_demos_release_is_copied_for_the_containers_user(tmp_path: Path) -> None:

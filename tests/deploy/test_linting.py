@@ -22,7 +22,7 @@ def test_a_tools_finding_fails_it_and_is_shown(
 def test_a_compose_file_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def unreadable(_profiles: object) -> None:
+    def unreadable(_profiles: object, further: object) -> None:
         raise linting.ComposeError("required variable X is missing a value")
 
     monkeypatch.setattr(linting, "commands", lambda: iter(()))

@@ -1,14 +1,14 @@
 """`python3 -m deploy.probe` against a real Triton: it infers, and tells busy from broken."""
 
-import http.server
 import os
 import signal
-import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from null_repository import write_ensemble, write_null_model
+from observing import Quiet, serving
 from processes import ROOT, TritonProcess, free_ports
 
 from deploy import probe
@@ -67,7 +67,7 @@ def test_a_repository_without_a_photo_is_said(tmp_path: Path, capsys: pytest.Cap
     assert "no warm-up photo" in capsys.readouterr().err
 
 
-class _Full(http.server.BaseHTTPRequestHandler):
+class _Full(Quiet, BaseHTTPRequestHandler):
     """Ready, and its queue full, as Triton words it."""
 
     def do_GET(self) -> None:
@@ -83,24 +83,14 @@ class _Full(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Quiet."""
-
 
 def test_a_full_queue_is_alive_and_no_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "leaf_ensemble_1").mkdir()
     (tmp_path / "preprocess_2" / "warmup").mkdir(parents=True)
     (tmp_path / "preprocess_2" / "warmup" / "leaf.jpg").write_bytes(WARM_UP.read_bytes())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Full)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        assert run(tmp_path, server.server_port, "--alive") == 0
-        assert run(tmp_path, server.server_port) == 1
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(_Full) as port:
+        assert run(tmp_path, port, "--alive") == 0
+        assert run(tmp_path, port) == 1
     said = capsys.readouterr()
     assert said.out == "leaf_ensemble_1 is busy\n"
     assert "answers 503" in said.err

@@ -13,6 +13,7 @@ import yaml
 from processes import ROOT, TRITON_PYTHON, TritonProcess, free_ports, running_gateway, wait_until
 from tinted_photos import TINY, make_photos
 
+from deploy import retrain as retraining
 from export.__main__ import main as export
 from training.__main__ import main as training
 
@@ -112,6 +113,25 @@ def test_feedback_becomes_a_candidate(base: Path, preset: Path, repository: Path
         assert len(test["labels"]) > 15  # of 70 photos instead of 60
     report = json.loads((repository / "leaf_ensemble_2" / "report.json").read_text())
     assert "release_loss" in {verdict["gate"] for verdict in report["gates"]}
+
+
+def test_a_gpu_has_its_plans_before_the_candidate_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    steps: list[list[str]] = []
+
+    def step(_title: str, *command: object) -> str:
+        steps.append([str(word) for word in command])
+        return '[{"role": "stable", "number": 1}]'
+
+    monkeypatch.setattr(retraining, "step", step)
+    monkeypatch.setattr(retraining, "newest", lambda _repository: 2)
+    words = ["--data", "photos", "--repository", "models", "--members", "a=b", "--work", str(tmp_path)]
+    assert retraining.retrain(retraining.parse([*words, "--plans", "make 'the plans'"])) == 2
+    assert steps[-3][2:4] == ["export", "release"]
+    assert steps[-2] == ["make", "the plans"]
+    assert "canary" in steps[-1]
+    steps.clear()
+    assert retraining.retrain(retraining.parse(words)) == 2
+    assert steps[-2][2:4] == ["export", "release"]
 
 
 def test_a_clearly_worse_release_is_not_written(

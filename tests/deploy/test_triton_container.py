@@ -73,7 +73,7 @@ def test_with_right_plans_it_becomes_triton(gpu: Path, tmp_path: Path) -> None:
     started = run("deploy.triton", "--repository", repository, "--installation", tmp_path / "opt")
     assert started.returncode == 7, started.stderr
     flags = started.stdout.splitlines()
-    assert "tiny_vit_narrow/1/model.plan is for TensorRT" in started.stdout
+    assert "resnet18_wide/1/model.plan is for TensorRT" in started.stdout
     for expected in (
         f"--model-repository={repository}",
         "--model-control-mode=explicit",

@@ -40,6 +40,8 @@ def check(command: Command) -> str:
     checks: dict[str, Any] = {"make": _make, "docker": _docker, "kubectl": _kubectl, "helm": _helm}
     if program in ("python", "python3"):
         return _python(arguments, command.whole)
+    if program == "torchrun":
+        return _torchrun(arguments, command.whole)
     if program in checks:
         return str(checks[program](arguments, command.whole))
     if program in ("curl", "pybabel", *_SHELL):
@@ -112,6 +114,17 @@ def _python(arguments: list[str], whole: bool) -> str:
     if module == "training" and words:  # pydantic's command line
         return _by_help(module, words)
     return _argparse(module, words, whole)
+
+
+def _torchrun(arguments: list[str], whole: bool) -> str:
+    from torch.distributed.run import get_args_parser
+
+    try:
+        read = get_args_parser().parse_args(arguments)
+    except SystemExit:
+        return f"torchrun does not take {arguments}"
+    module = ["-m"] if read.module else []
+    return _python([*module, read.training_script, *read.training_script_args], whole)
 
 
 def _click(command: Any, name: str, words: list[str], whole: bool) -> str:

@@ -43,15 +43,16 @@ def test_figures_agree_with_scikit_learn() -> None:
     from sklearn.metrics import accuracy_score, f1_score, recall_score
 
     probabilities, labels = drawn(4, 300)
-    predicted = probabilities.argmax(1)
-    assert figures.accuracy(probabilities, labels) == accuracy_score(labels, predicted)
-    assert figures.f1_macro(probabilities, labels) == pytest.approx(f1_score(labels, predicted, average="macro"))
-    assert figures.recalls(probabilities, labels) == pytest.approx(list(recall_score(labels, predicted, average=None)))
+    predicted, answers = probabilities.argmax(1), figures.Answers.of(probabilities, labels)
+    assert figures.accuracy(answers) == accuracy_score(labels, predicted)
+    assert figures.f1_macro(answers) == pytest.approx(f1_score(labels, predicted, average="macro"))
+    assert figures.recalls(answers) == pytest.approx(list(recall_score(labels, predicted, average=None)))
 
 
 def test_the_calibration_error_sees_overconfidence() -> None:
     probabilities, labels = drawn(5)
-    calibrated, over = (figures.calibration_error(p, labels) for p in (probabilities, sharpen(probabilities, 0.3)))
+    told = (probabilities, sharpen(probabilities, 0.3))
+    calibrated, over = (figures.calibration_error(figures.Answers.of(p, labels)) for p in told)
     assert calibrated < 0.03
     assert over > 0.1
 

@@ -21,6 +21,7 @@ class Registry:
     """An MLflow store, filled as contract 1 says."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from mlflow import MlflowClient
@@ -120,7 +121,7 @@ def test_files_that_changed_in_the_store_are_refused(
     registry: Registry, member: Callable[[str, str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     registry.register(member("net", "honest"), "oats")
-    for file in tmp_path.parent.parent.rglob("artifacts/**/model.safetensors"):
+    for file in registry.folder.rglob("artifacts/**/model.safetensors"):
         if "honest" in file.read_text():
             file.write_text("swapped")
     assert champions(registry, tmp_path / "out", "--task", "oats") == 1
@@ -166,7 +167,11 @@ def test_a_release_without_named_members_is_made_of_the_champions(
     registry.register(folder, "cassava")
     repository = tmp_path / "repository"
     arguments = ["--repository", str(repository), "--tracking", registry.address, "--check-photos", "1"]
+    arguments += ["--latency-seconds", "0"]
     assert main(["release", *arguments]) == 0
     assert (repository / "leaf_ensemble_1").is_dir()
     assert (repository / "small_vit" / "1" / "model.onnx").is_file()
-    assert "cassava-small_vit: version 1, champion" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "cassava-small_vit: version 1, champion" in told.err
+    assert told.out.startswith("### Release 1 of cassava")
+    assert told.out.endswith(f"make serve REPOSITORY={repository}\n")

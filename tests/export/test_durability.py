@@ -17,7 +17,7 @@ import pytest
 import tritonclient.grpc as grpc
 from google.protobuf import text_format
 from pictures import encoded, textured
-from processes import ROOT, TritonProcess, free_ports
+from processes import ROOT, TritonProcess, free_ports, wait_until
 from triton_client import infer
 from tritonclient.grpc import model_config_pb2 as pb
 
@@ -57,7 +57,7 @@ def exporter(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Exports of the CNN alone, with its report and gates."""
     photos = tmp_path_factory.mktemp("photos")
     textured(90, 90).save(photos / "one.png")
-    arguments = ["release", "--members", str(trained / "small_cnn"), "--photos", str(photos)]
+    arguments = ["release", "--members", str(trained / "small_cnn"), "--photos", str(photos), "--latency-seconds", "0"]
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("export_on_demand.py"))],
         cwd=ROOT,
@@ -169,11 +169,21 @@ def test_a_real_triton_loads_what_kills_leave(exporter: Exporter, tmp_path: Path
         triton.stop()
 
 
+def waits_for_a_lock(pid: int) -> bool:
+    """Whether the system knows of a lock that this process has asked for and not got."""
+    return any(line.split()[1] == "->" and line.split()[5] == str(pid) for line in open_locks())
+
+
+def open_locks() -> list[str]:
+    """Lines of /proc/locks: number, `->` before those who wait, kind, ..., process."""
+    return Path("/proc/locks").read_text().splitlines()
+
+
 def test_exports_at_the_same_time_take_turns(exporter: Exporter, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     with writing(repository, lambda _: None):
-        exporter.start(repository)
-        time.sleep(8)
+        pid = exporter.start(repository)
+        wait_until(lambda: waits_for_a_lock(pid), 60, "it waits for its turn")
         assert not releases(repository)
     assert exporter.ended() == 0
     assert [folder.name for folder in releases(repository)] == ["leaf_ensemble_1"]

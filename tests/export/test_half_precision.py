@@ -13,31 +13,33 @@ from export import half_comparison, half_precision, half_simulation, onnx_model
 from export.errors import HalfPrecisionError
 from export.leaf_drawing import draw_leaf
 from export.members import read_member
-from export.networks import Classifier
 
 PRECISE = {"LayerNormalization", "Softmax", "ReduceMean"}
 
 
 @pytest.fixture(scope="module")
-def converted(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, torch.Tensor]]:
+def converted(trained: Path, released: Path) -> dict[str, tuple[Path, Path, torch.Tensor]]:
     """Float32 file, mixed file and pixels of 12 photos, by member."""
-    folder = tmp_path_factory.mktemp("half")
     made = {}
     for name in ("small_cnn", "small_vit"):
-        member = read_member(trained / name)
-        classifier = onnx_model.load(member)
+        classifier = onnx_model.load(read_member(trained / name))
         pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
-        made[name] = (*write(folder / name, member, classifier, pixels), pixels)
+        folder = released / name / "1"
+        made[name] = (folder / "model.onnx", folder / "model_float16.onnx", pixels)
     return made
 
 
-def write(stem: Path, member: object, classifier: Classifier, pixels: torch.Tensor) -> tuple[Path, Path]:
-    """Both files of a network."""
-    exact, half = stem.with_suffix(".onnx"), stem.with_suffix(".half.onnx")
-    model = onnx_model.to_onnx(member, classifier, pixels)
-    onnx.save(model, exact)
-    onnx.save(half_precision.to_half(model), half)
-    return exact, half
+def scaled(exact: Path, stem: Path, shape: list[int], count: int, factor: float) -> tuple[Path, Path]:
+    """Both files of a network whose last `count` weights of a shape are larger or smaller."""
+    model = onnx.load(exact)
+    weights = [tensor for tensor in model.graph.initializer if list(tensor.dims) == shape]
+    for tensor in weights[-count:]:
+        array = (onnx.numpy_helper.to_array(tensor) * np.float32(factor)).clip(-6e4, 6e4)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+    files = stem.with_suffix(".onnx"), stem.with_suffix(".half.onnx")
+    onnx.save(model, files[0])
+    onnx.save(half_precision.to_half(model), files[1])
+    return files
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
@@ -48,7 +50,7 @@ def test_half_the_weight_bytes_and_the_same_answers(converted: dict, trained: Pa
         for file in (exact, half)
     ]
     assert weights[1] < 0.56 * weights[0]
-    assert 0 < half_precision.check_half(read_member(trained / name), exact, half, pixels, 0.03) < 0.03
+    assert 0 < half_precision.check_half(read_member(trained / name), exact, half, pixels, 0.03)[0] < 0.03
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "small_vit"])
@@ -65,28 +67,24 @@ def test_norms_softmax_reductions_and_the_head_stay_float32(converted: dict, nam
     assert {v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)} == {TensorProto.FLOAT}
 
 
-def test_an_overflow_is_caught(trained: Path, tmp_path: Path) -> None:
-    member = read_member(trained / "small_vit")
-    classifier = onnx_model.load(member)
-    with torch.no_grad():
-        for block in classifier.network.blocks[-2:]:
-            block.mlp.fc2.weight.mul_(3e6)
-            block.mlp.fc2.weight.clamp_(-6e4, 6e4)
-    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(30, 42)])
-    exact, half = write(tmp_path / "overflowing", member, classifier, pixels)
+def test_half_precision_and_float16_weights_go_together(released: Path) -> None:
+    sizes = {file.name: file.stat().st_size for file in (released / "small_cnn" / "2").glob("*.onnx")}
+    assert set(sizes) == {"model.onnx", "model_float16.onnx"}
+    assert max(sizes.values()) < 1.2 * min(sizes.values())
+
+
+def test_an_overflow_is_caught(converted: dict, trained: Path, tmp_path: Path) -> None:
+    exact, _, pixels = converted["small_vit"]
+    files = scaled(exact, tmp_path / "overflowing", [192, 64], 2, 3e6)  # second layers of MLPs
     with pytest.raises(HalfPrecisionError, match="half precision overflows"):
-        half_precision.check_half(member, exact, half, pixels)
+        half_precision.check_half(read_member(trained / "small_vit"), *files, pixels)
 
 
-def test_answers_that_hardly_differ_prove_nothing(trained: Path, tmp_path: Path) -> None:
-    member = read_member(trained / "small_cnn")
-    classifier = onnx_model.load(member)
-    with torch.no_grad():
-        classifier.network.get_classifier().weight.mul_(1e-3)
-    pixels = onnx_model.view(classifier, [draw_leaf(seed, 160, 120) for seed in range(4)])
-    exact, half = write(tmp_path / "flat", member, classifier, pixels)
+def test_answers_that_hardly_differ_prove_nothing(converted: dict, trained: Path, tmp_path: Path) -> None:
+    exact, _, pixels = converted["small_cnn"]
+    files = scaled(exact, tmp_path / "flat", [5, 256], 1, 1e-3)  # the head
     with pytest.raises(HalfPrecisionError, match="would prove nothing"):
-        half_precision.check_half(member, exact, half, pixels)
+        half_precision.check_half(read_member(trained / "small_cnn"), *files, pixels)
 
 
 def test_another_network_s_answers_are_told_apart(converted: dict, trained: Path, tmp_path: Path) -> None:
@@ -124,17 +122,24 @@ def test_the_simulation_rounds_and_overflows_as_float16_does() -> None:
     shape = ["n"]
     nodes = [
         onnx.helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16),
-        onnx.helper.make_node("Mul", ["h", "h"], ["squared"]),
+        onnx.helper.make_node("Abs", ["h"], ["size"]),
+        onnx.helper.make_node("Mul", ["h", "size"], ["squared"]),
         onnx.helper.make_node("Cast", ["squared"], ["y"], to=TensorProto.FLOAT),
     ]
     tensors = [onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
     graph = onnx.helper.make_graph(nodes, "square", tensors[:1], tensors[1:])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
-    given = np.concatenate([np.random.default_rng(0).normal(size=500) * 60, [255.9, 256.0, 300.0]]).astype(np.float32)
+    rng = np.random.default_rng(0)
+    small = 10.0 ** rng.uniform(-8, -1, 500) * rng.choice(
+        [-1, 1], 500
+    )  # float16 is coarser below 6e-5, and ends at 6e-8
+    given = np.concatenate([rng.normal(size=500) * 60, small, [0, 255.9, 256.0, 300.0, -70_000]]).astype(np.float32)
     session = onnxruntime.InferenceSession(
         half_simulation.simulate(model).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     with np.errstate(over="ignore"):
-        expected = (given.astype(np.float16) * given.astype(np.float16)).astype(np.float32)
+        halves = given.astype(np.float16)
+        expected = (halves * np.abs(halves)).astype(np.float32)
     assert np.array_equal(session.run(None, {"x": given})[0], expected)
-    assert np.isinf(expected).any()
+    assert {np.inf, -np.inf} <= set(expected)
+    assert (expected[given != 0] == 0).any()

@@ -34,18 +34,34 @@ def release(trained: Path, repository: Path, *flags: str, names: tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
-def repository(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(released: Path) -> Path:
     """A repository with releases 1 and 2, the second with weights stored as float16."""
-    folder = tmp_path_factory.mktemp("exported") / "repository"
-    assert release(trained, folder) == 0
-    assert release(trained, folder, "--float16-weights") == 0
-    return folder
+    return released
 
 
 @pytest.fixture(scope="module")
-def client(repository: Path) -> Iterator[grpc.InferenceServerClient]:
-    """A real Triton on both releases."""
-    triton = TritonProcess(repository, free_ports(3), load=("leaf_ensemble_1", "leaf_ensemble_2"))
+def grown(released: Path, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with release 3: one member has another name, none was evaluated, each has its own precision."""
+    folder = tmp_path_factory.mktemp("grown")
+    members = shutil.copytree(trained, folder / "members")
+    (members / "small_vit").rename(members / "other_vit")
+    for file in members.rglob("*.npz"):
+        file.unlink()
+    (folder / "photos").mkdir()
+    textured(80, 80).save(folder / "photos" / "one.png")
+    shutil.copytree(released, folder / "repository")
+    flags = ("--photos", str(folder / "photos"), "--cpu-precision", "bfloat16", "other_vit=int8")
+    flags = (*flags, "--latency-seconds", "0")
+    assert release(members, folder / "repository", *flags, names=("small_cnn", "other_vit")) == 0
+    return folder / "repository"
+
+
+@pytest.fixture(scope="module")
+def client(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[grpc.InferenceServerClient]:
+    """A real Triton on both releases; its log lies beside the link."""
+    link = tmp_path_factory.mktemp("served") / "repository"
+    link.symlink_to(repository)
+    triton = TritonProcess(link, free_ports(3), load=("leaf_ensemble_1", "leaf_ensemble_2"))
     triton.start()
     with grpc.InferenceServerClient(triton.grpc_url) as connection:
         yield connection
@@ -179,6 +195,26 @@ SPOILED = {
         lambda m: change_json(m / "small_cnn/config.json", **{"pretrained_cfg": None}),
         "is not timm's",
     ),
+    "no input size": (
+        lambda m: change_json(m / "small_cnn/config.json", pretrained_cfg={"mean": [0.5]}),
+        "its pretrained_cfg is not timm's",
+    ),
+    "logits of other classes": (
+        lambda m: np.savez(
+            m / "small_cnn/test.npz", **changed(m / "small_cnn/test.npz", logits=np.zeros((40, 4), np.float32))
+        ),
+        "holds logits (40, 4) and labels (40,) of 40 photos and 5 classes",
+    ),
+    "labels of no class": (
+        lambda m: np.savez(m / "small_cnn/test.npz", **changed(m / "small_cnn/test.npz", labels=np.full(40, 5))),
+        "labels of no class",
+    ),
+    "logits that are no numbers": (
+        lambda m: np.savez(
+            m / "small_cnn/test.npz", **changed(m / "small_cnn/test.npz", logits=np.full((40, 5), np.nan))
+        ),
+        "logits that are no numbers",
+    ),
     "damaged predictions": (lambda m: (m / "small_cnn/test.npz").write_bytes(b"no archive"), "test.npz is damaged"),
     "one without evaluation": (lambda m: (m / "small_cnn/test.npz").unlink(), "Only one of small_cnn and small_vit"),
     "other order": (
@@ -189,16 +225,16 @@ SPOILED = {
         "differ in classes or their order",
     ),
     "other split": (
-        lambda m: np.savez(m / "small_vit/test.npz", **other_split(m / "small_vit/test.npz")),
+        lambda m: np.savez(m / "small_vit/test.npz", **changed(m / "small_vit/test.npz", split_hash=np.array("other"))),
         "split differently",
     ),
 }
 
 
-def other_split(file: Path) -> dict[str, np.ndarray]:
-    """Stored predictions under another split's hash."""
+def changed(file: Path, **values: np.ndarray) -> dict[str, np.ndarray]:
+    """Stored predictions with other arrays."""
     with np.load(file) as arrays:
-        return {**arrays, "split_hash": np.array("other")}
+        return {**arrays, **values}
 
 
 @pytest.mark.parametrize(("spoil", "message"), SPOILED.values(), ids=SPOILED.keys())
@@ -226,6 +262,7 @@ def test_names_that_cannot_be_steps_are_refused(
 def test_another_configuration_under_the_same_name_is_refused(
     trained: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    repository = shutil.copytree(repository, tmp_path / "repository")
     before = {p: p.read_bytes() for p in repository.rglob("*") if p.is_file()}
     members = copied(trained, tmp_path)
     change_view(members / "small_vit", input_size=[3, 96, 96])
@@ -241,14 +278,8 @@ def test_a_photo_folder_without_photos_is_refused(
     assert "holds no photo" in capsys.readouterr().err
 
 
-def test_members_without_evaluation_promise_nothing(trained: Path, tmp_path: Path) -> None:
-    members = copied(trained, tmp_path)
-    for file in members.rglob("*.npz"):
-        file.unlink()
-    (tmp_path / "photos").mkdir()
-    textured(80, 80).save(tmp_path / "photos" / "one.png")
-    assert release(members, tmp_path / "repository", "--photos", str(tmp_path / "photos")) == 0
-    facts = parameters(tmp_path / "repository", 1)
+def test_members_without_evaluation_promise_nothing(grown: Path) -> None:
+    facts = parameters(grown, 3)
     assert facts["thresholds"] == {"coverage": None, "prediction_set_probability": None}
     assert facts["metrics"] == {}
 
@@ -280,22 +311,20 @@ def test_prediction_sets_hold_the_truth_as_often_as_promised(coverage: float) ->
     assert coverage - 0.01 < np.mean(held) < coverage + 0.02
 
 
+@pytest.mark.parametrize(("coverage", "photos", "rank"), [(0.9, 99, 10), (0.9, 98, 9), (0.95, 99, 5), (0.8, 4, 1)])
+def test_the_threshold_is_the_rank_that_the_method_says(coverage: float, photos: int, rank: int) -> None:
+    truth = np.arange(1, photos + 1) / (photos + 1)
+    threshold = prediction_set_probability(np.stack([truth, 1 - truth], 1), np.zeros(photos, int), coverage)
+    assert threshold == truth[rank - 1]
+
+
 def test_too_few_photos_exclude_no_class() -> None:
     assert prediction_set_probability(np.array([[0.6, 0.4]]), np.array([0]), 0.9) == 0.0
 
 
-def test_other_members_get_numbered_steps_beside_the_first(trained: Path, tmp_path: Path) -> None:
-    members = copied(trained, tmp_path)
-    assert release(members, tmp_path / "repository") == 0
-    (members / "small_vit").rename(members / "other_vit")
-    assert release(members, tmp_path / "repository", names=("small_cnn", "other_vit")) == 0
-    assert {p.name for p in (tmp_path / "repository").iterdir()} >= {
-        "preprocess",
-        "preprocess_2",
-        "average_2",
-        "other_vit",
-    }
-    text = (tmp_path / "repository/leaf_ensemble_2/config.pbtxt").read_text(encoding="utf-8")
+def test_other_members_get_numbered_steps_beside_the_first(grown: Path) -> None:
+    assert {p.name for p in grown.iterdir()} >= {"preprocess", "preprocess_2", "average_2", "other_vit"}
+    text = (grown / "leaf_ensemble_3/config.pbtxt").read_text(encoding="utf-8")
     steps = text_format.Parse(text, pb.ModelConfig()).ensemble_scheduling.step
     assert [step.model_name for step in steps] == ["preprocess_2", "small_cnn", "other_vit", "average_2"]
 
@@ -308,14 +337,12 @@ def test_unknown_precisions_are_refused(
     assert "float32, bfloat16, int8" in capsys.readouterr().err
 
 
-def test_each_member_has_its_own_precision(trained: Path, tmp_path: Path) -> None:
-    flags = ("--cpu-precision", "bfloat16", "small_vit=int8")
-    assert release(trained, tmp_path / "repository", *flags) == 0
+def test_each_member_has_its_own_precision(grown: Path) -> None:
     said = {
-        name: json.loads((tmp_path / "repository" / name / "1" / "cpu_engine.json").read_text())["precision"]
-        for name in ("small_cnn", "small_vit")
+        name: json.loads((grown / name / "3" / "cpu_engine.json").read_text())["precision"]
+        for name in ("small_cnn", "other_vit")
     }
-    assert said == {"small_cnn": "bfloat16", "small_vit": "int8"}
+    assert said == {"small_cnn": "bfloat16", "other_vit": "int8"}
 
 
 @pytest.mark.parametrize("coverage", ["0", "1", "1.5"])

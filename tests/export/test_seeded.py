@@ -26,8 +26,12 @@ def small_pair(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_the_command_writes_members_that_timm_opens(small_pair: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for seed in range(16):
+        draw_leaf(seed, 160, 120).save(tmp_path / "photos" / f"{seed:02d}.png")
+    given = ["--classes", str(CLASSES), "--photos", str(tmp_path / "photos")]
     for out in ("first", "second"):
-        assert command.main(["seeded", "--out", str(tmp_path / out), "--classes", str(CLASSES)]) == 0
+        assert command.main(["seeded", "--out", str(tmp_path / out), *given]) == 0
     for name in small_pair:
         first, second = ((tmp_path / out / name / "model.safetensors").read_bytes() for out in ("first", "second"))
         assert first == second
@@ -55,6 +59,19 @@ def test_a_conversion_that_changes_answers_is_refused(trained: Path, tmp_path: P
     (tmp_path / "model.onnx").write_bytes(onnx_model.to_onnx(member, classifier, pixels).SerializeToString())
     with pytest.raises(ParityError, match="small_cnn: ONNX answers differ from torch"):
         onnx_model.check_parity(member, tmp_path / "model.onnx", pixels, expected, 1e-4)
+
+
+class Branching(torch.nn.Module):
+    """Computes one thing or another, as its input says."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels if pixels.mean() > 0 else -pixels
+
+
+def test_a_network_that_torch_does_not_export_is_named(trained: Path) -> None:
+    member = read_member(trained / "small_cnn")
+    with pytest.raises(MemberError, match="small_cnn: torch cannot export test_efficientnet to ONNX"):
+        onnx_model.to_onnx(member, Branching(), torch.zeros(1, 3, 8, 8))
 
 
 def test_drawn_leaves_repeat() -> None:

@@ -11,7 +11,7 @@ from export.__main__ import main
 from export.plan_files import MANIFEST, to_text
 from export.stages import stages
 from export.summary import next_command, to_markdown
-from export.timing import machine, milliseconds
+from export.timing import by_batch, machine, milliseconds
 
 INTERVAL = {"value": 0.7, "interval": [0.6, 0.8]}
 FIGURES = {"accuracy": INTERVAL, "f1_macro": INTERVAL, "calibration_error": INTERVAL}
@@ -136,6 +136,14 @@ def test_quick_calls_are_repeated_and_slow_ones_are_not_forever() -> None:
     slow = milliseconds(lambda: time.sleep(0.8))
     assert slow["repeats"] == 2
     assert slow["least"] >= 800
+    assert milliseconds(lambda: time.sleep(0.2), 0.1)["repeats"] == 1
+
+
+def test_latency_is_taken_by_batch_or_not_at_all() -> None:
+    asked: list[int] = []
+    assert list(by_batch(asked.append, 0.2)) == ["1", "2", "4", "8"]
+    assert asked == [1, 2, 4, 8]
+    assert by_batch(asked.append, 0) == {}
 
 
 def test_the_machine_is_named() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from training.evaluation.metrics import bootstrap_f1_macro, compute_metrics, summary, wilson
 from training.report import git_commit
+from training.tracking.runs import flat_metrics
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 LOGITS = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 1, 0]] * 10
@@ -24,10 +25,25 @@ def test_against_figures_by_hand() -> None:
     assert metrics["confusion_rows_are_truth"][2] == [1, 0, 0, 0]
 
 
-def test_absent_class_has_no_interval() -> None:
-    metrics = compute_metrics(LOGITS, LABELS, ["a", "b", "c", "d"])
-    assert metrics["recall_per_class"]["d"]["interval"] is None
-    assert "[no photos]" in summary("test", metrics)
+@pytest.mark.parametrize("answered", [False, True], ids=["never named", "named"])
+def test_a_class_without_photos_has_no_recall_and_counts_in_no_macro_figure(answered: bool) -> None:
+    logits = np.eye(3, dtype=np.float32)[[0, 2 if answered else 1, 1]] * 10
+    metrics = compute_metrics(logits, np.array([0, 0, 1]), ["a", "b", "c"])
+    assert metrics["recall_per_class"]["c"] == {
+        "recall": None,
+        "interval": None,
+        "photos": 0,
+        "predicted": int(answered),
+    }
+    assert metrics["f1_per_class"]["c"] is None
+    assert metrics["classes_without_photos"] == ["c"]
+    assert metrics["recall_macro"] == pytest.approx((1 / 2 + 1) / 2)
+    assert metrics["precision_macro"] == pytest.approx(1 if answered else (1 + 1 / 2) / 2)
+    assert metrics["f1_macro"] == pytest.approx((2 / 3 + (1 if answered else 2 / 3)) / 2)
+    told = summary("test", metrics)
+    assert "no photos" in next(line for line in told.splitlines() if line.startswith("  recall c"))
+    assert "macro figures leave out c: no photos" in told
+    assert flat_metrics({"test": metrics}).keys().isdisjoint({"test/recall/c"})
 
 
 def test_wilson_against_a_published_value() -> None:

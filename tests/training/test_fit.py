@@ -126,9 +126,19 @@ def test_other_recipes_train_too(fit: FitCommand, tmp_path: Path, balance: str) 
     assert report["configuration"]["loss"]["balance"] == balance
 
 
+def test_the_last_batches_count_in_full_however_few_are_accumulated(fit: FitCommand, tmp_path: Path) -> None:
+    words = ["--schedule.batch_size", "8", "--schedule.optimiser", "sgd", "--schedule.gradient_clip", "0"]
+    words += ["--schedule.epochs", "1", "--model.weights", "float32", "--evaluation.page", "false"]
+    for count in ("4", "9"):  # an epoch has four batches
+        assert fit(tmp_path / count, *words, "--schedule.accumulate", count) == 0
+    exactly, fewer = (load_file(tmp_path / count / "model.safetensors") for count in ("4", "9"))
+    assert all(torch.equal(exactly[name], fewer[name]) for name in exactly)
+
+
 def test_a_few_epochs_learn_the_tints(fit: FitCommand, tmp_path: Path) -> None:
     plain = ["--augmentation.mix_probability", "0", "--augmentation.erasing", "0", "--augmentation.hue", "0"]
-    assert fit(tmp_path / "out", *plain, "--schedule.epochs", "12", "--schedule.ema_decay", "0.5") == 0
+    plain += ["--schedule.ema_decay", "0.5", "--evaluation.page", "false"]
+    assert fit(tmp_path / "out", *plain, "--schedule.epochs", "12") == 0
     metrics = json.loads((tmp_path / "out" / "report.json").read_text())["metrics"]["test"]
     assert metrics["f1_macro"] > 0.8
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 SMALL = ["--dataset.folds", "2", "--schedule.epochs", "1"]
 
 
+def folds(photos: Path, out: Path, *recipes: Path) -> list[str]:
+    """Words of the command, with few folds and epochs."""
+    configs = [word for recipe in recipes for word in ("--config", str(recipe))]
+    return ["folds", *configs, "--data", str(photos), "--out", str(out), *SMALL]
+
+
 @pytest.fixture(scope="module")
 def second(preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("second") / "other.yaml"
@@ -29,19 +36,7 @@ def second(preset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two(preset: Path, second: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recipes on two folds."""
     out = tmp_path_factory.mktemp("folds") / "two"
-    words = [
-        "folds",
-        "--config",
-        str(preset),
-        "--config",
-        str(second),
-        "--data",
-        str(photos),
-        "--out",
-        str(out),
-        *SMALL,
-    ]
-    assert main([*words, "--evaluation.views", "8"]) == 0
+    assert main([*folds(photos, out, preset, second), "--evaluation.views", "8"]) == 0
     return out
 
 
@@ -83,25 +78,11 @@ def test_the_average_is_of_probabilities_and_has_intervals(two: Path) -> None:
 def test_folds_that_are_done_stay_and_missing_ones_come_back(
     two: Path, preset: Path, second: Path, photos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import shutil
-
     fold = two / "other" / "fold_2"
     before, kept = load_file(fold / "model.safetensors"), (two / "other" / "fold_1" / "report.json").stat().st_mtime_ns
     shutil.rmtree(fold)
-    words = [
-        "folds",
-        "--config",
-        str(preset),
-        "--config",
-        str(second),
-        "--data",
-        str(photos),
-        "--out",
-        str(two),
-        *SMALL,
-    ]
     with caplog.at_level("INFO"):
-        assert main(words) == 0
+        assert main(folds(photos, two, preset, second)) == 0
     assert "1 of 4 folds to train" in caplog.text
     after = load_file(fold / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -111,44 +92,21 @@ def test_folds_that_are_done_stay_and_missing_ones_come_back(
 def test_other_recipes_are_not_mixed_in(
     two: Path, preset: Path, second: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
-        "folds",
-        "--config",
-        str(preset),
-        "--config",
-        str(second),
-        "--data",
-        str(photos),
-        "--out",
-        str(two),
-        *SMALL,
-    ]
+    words = folds(photos, two, preset, second)
     assert main([*words, "--schedule.learning_rate", "0.5"]) == 2
     assert "another recipe" in capsys.readouterr().err
     assert main([*words, "--model.input_size", "48"]) == 2
     assert "another recipe" in capsys.readouterr().err
     assert main([*words, "--hardware.devices", "2"]) == 2
     assert "--jobs" in capsys.readouterr().err
-    twice = [
-        "folds",
-        "--config",
-        str(preset),
-        "--config",
-        str(preset),
-        "--data",
-        str(photos),
-        "--out",
-        str(two),
-        *SMALL,
-    ]
-    assert main(twice) == 2
+    assert main(folds(photos, two, preset, preset)) == 2
     assert "model.name" in capsys.readouterr().err
 
 
 @pytest.mark.long
 def test_side_by_side_gives_the_same(two: Path, preset: Path, photos: Path, tmp_path: Path) -> None:
-    words = ["--config", str(preset), "--data", str(photos), "--out", str(tmp_path / "jobs"), *SMALL, "--jobs", "2"]
-    subprocess.run([sys.executable, "-m", "training", "folds", *words], cwd=ROOT, check=True)
+    words = [*folds(photos, tmp_path / "jobs", preset), "--jobs", "2"]
+    subprocess.run([sys.executable, "-m", "training", *words], cwd=ROOT, check=True)
     first, again = np.load(two / "test_resnet" / "oof.npz"), np.load(tmp_path / "jobs" / "oof.npz")
     np.testing.assert_array_equal(first["logits"], again["logits"])
 
@@ -157,8 +115,7 @@ def test_a_fold_without_test_photos_can_be_compared_and_evaluated(
     preset: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "untested"
-    words = ["folds", "--config", str(preset), "--data", str(photos), "--out", str(out), *SMALL]
-    assert main([*words, "--dataset.test_fraction", "0"]) == 0
+    assert main([*folds(photos, out, preset), "--dataset.test_fraction", "0"]) == 0
     assert not (out / "fold_1" / "test.npz").exists()
     assert main(["compare", str(out / "fold_1"), "--out", str(tmp_path / "compared")]) == 0
     assert main(["evaluate", "--model", str(out / "fold_1"), "--data", str(photos)]) == 0

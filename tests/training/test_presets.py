@@ -12,6 +12,7 @@ from training.__main__ import main
 from training.config.command_line import configuration
 from training.config.presets import known_presets, load_presets
 from training.errors import ConfigurationError
+from training.learning.schedules import stage_rates, stages_of
 
 RECIPES = [name for name in known_presets() if "/" not in name and name != "debug"]
 MAIN = ("cassava_efficientnet_b4", "cassava_vit_base_384", "cassava_resnet18", "cassava_efficientnet_b0")
@@ -32,6 +33,33 @@ def test_every_recipe_is_valid_and_names_a_network(name: str) -> None:
     assert configuration(load_presets(f"{name},debug")).schedule.epochs == 2
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_stage_reaches_its_rate(name: str) -> None:
+    schedule = configuration(load_presets(name)).schedule
+    for stage in stages_of(schedule):
+        rates = stage_rates(schedule, stage, 10)
+        assert rates.at(rates.steps // 2) >= 0.5 * rates.peak
+        assert max(rates.at(step) for step in range(rates.steps // 2 + 1)) == rates.peak
+
+
+def test_clean_epochs_leave_some_that_are_not(preset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "fit",
+        "--config",
+        f"{preset},augmentation/strong",
+        "--data",
+        "nowhere",
+        "--augmentation.clean_epochs",
+        "2",
+    ]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert "augmentation.clean_epochs is 2 and there are 2 epochs" in told
+    assert "--augmentation.clean_epochs 0" in told
+    assert main([*words, "--augmentation.mix_probability", "0", "--augmentation.erasing", "0"]) == 2
+    assert "nowhere does not exist" in capsys.readouterr().err, "there is nothing to switch off"
+
+
 def test_plantvillage_is_as_described() -> None:
     config = configuration(load_presets("plantvillage_resnet50"))
     first, second = config.schedule.stages
@@ -44,6 +72,7 @@ def test_plantvillage_is_as_described() -> None:
     )
     assert (config.dataset.validation_fraction, config.dataset.test_fraction) == (0.1, 0.1)
     assert (config.model.input_size, config.model.dropout) == (224, 0.4)
+    assert config.dataset.duplicate_distance == 1
 
 
 @pytest.mark.parametrize("name", MAIN[:2])

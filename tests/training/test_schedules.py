@@ -33,6 +33,14 @@ def test_warm_up_then_half_a_cosine() -> None:
     assert found[10:] == sorted(found[10:], reverse=True)
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_short_stage_is_not_all_warm_up(epochs: int) -> None:
+    found = rates(StageConfig(epochs=epochs), warmup_epochs=3.0)
+    assert found[: 5 * epochs] == sorted(found[: 5 * epochs])
+    assert found[5 * epochs] == 1.0
+    assert found[-1] < 0.1
+
+
 def test_a_stage_has_its_own_peak_and_constant_stays() -> None:
     assert max(rates(StageConfig(epochs=2, learning_rate=0.3))) == pytest.approx(0.3)
     assert set(rates(decay="constant", warmup_epochs=0.0)) == {1.0}

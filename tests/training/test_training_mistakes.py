@@ -106,7 +106,7 @@ def test_bad_preset(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_unknown_preset_lists_the_known(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", "nope", "--data", str(photos), "--out", str(tmp_path / "out")]) == 2
-    assert "demo_cnn, demo_hybrid" in capsys.readouterr().err
+    assert "demo_cnn, demo_narrow" in capsys.readouterr().err
 
 
 def test_unwritable_folder(fit: FitCommand, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 
 from training.config.groups import ModelConfig
 from training.errors import ConfigurationError, WeightsError
 from training.learning.networks import build_network
-
-ROOT = Path(__file__).parents[2]
 
 FitCommand = Callable[..., int]
 
@@ -81,21 +77,15 @@ def test_architectures_without_weights_or_name() -> None:
         build_network(ModelConfig(architecture="resnet_of_dreams"), 5)
 
 
-def test_a_hub_out_of_reach_is_said_plainly(preset: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_hub_out_of_reach_is_said_plainly(
+    fit: FitCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Offline by the hub's own switch: what a machine without network meets, without waiting for it."""
-    words = ["--config", str(preset), "--data", str(photos), "--out", str(tmp_path / "out")]
-    words += ["--model.architecture", "resnet18", "--model.pretrained", "true"]
-    nowhere = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "empty"), "TORCH_HOME": str(tmp_path / "empty")}
-    done = subprocess.run(
-        [sys.executable, "-m", "training", "fit", *words],
-        cwd=ROOT,
-        env=os.environ | nowhere,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "could not be had" in done.stderr
-    assert "--model.pretrained_file" in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    assert fit(tmp_path / "out", "--model.architecture", "resnet18", "--model.pretrained", "true") == 2
+    told = capsys.readouterr().err
+    assert "could not be had: LocalEntryNotFoundError" in told
+    assert "--model.pretrained_file" in told
     assert not (tmp_path / "out.partial").exists()

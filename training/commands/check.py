@@ -8,17 +8,16 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from training.config.command_line import ConfiguredCommand, parse
+from training.config.command_line import SurveyCommand, parse
 
 SUMMARY = "open every photo and name the files and rows that are unusable"
 
 
-class Check(ConfiguredCommand):
+class Check(SurveyCommand):
     """Open every photo and name what is unusable. Exit status 2 where something would harm the training."""
 
     model_config = SettingsConfigDict(cli_prog_name="python -m training check")
 
-    config: str = Field("", description="presets as for fit; without one the classes are read off the data")
     out: Path | None = Field(None, description="CSV file for all problems: kind, path, detail, advice, harmful")
 
 
@@ -26,15 +25,11 @@ def run(arguments: list[str]) -> int:
     """Parse, check, print."""
     command = parse(Check, arguments)
 
-    from training.data.dataset import survey
-    from training.data.layouts import described
     from training.data.problems import listing, summary, write_problems
-    from training.data.synthetic import data_folder
+    from training.data.surveying import surveyed
     from training.errors import DataLayoutError
 
-    config = described(command.training.dataset, command.config)
-    root = data_folder(command.data, config)
-    dataset = survey(root, config)
+    config, _, dataset = surveyed(command)
     if command.out is not None:
         try:
             write_problems(dataset.problems, command.out)
@@ -48,7 +43,7 @@ def run(arguments: list[str]) -> int:
     lines = [f"{len(dataset.photos)} usable photos of {len(per_class)} classes (task {dataset.task.task})"]
     lines += [f"  {info.key:40} {count}" for info, count in zip(dataset.task.classes, per_class, strict=True)]
     if dataset.test_ids:
-        lines.append(f"{len(dataset.test_ids)} of them in the own test folder {config.test_subfolder}")
+        lines.append(f"{len(dataset.test_ids)} of them in the own test folder {config.dataset.test_subfolder}")
     if notes:
         lines += [f"To note, harms nothing ({summary(notes)}):", listing(notes, 10)]
     if harmful:

@@ -51,6 +51,12 @@ class ConfiguredCommand(TrainingConfig, Command):  # type: ignore[misc]  # setti
         return TrainingConfig(**{name: getattr(self, name) for name in TrainingConfig.model_fields})
 
 
+class SurveyCommand(ConfiguredCommand):
+    """Base of commands that look at photos and train nothing, for which no preset is needed."""
+
+    config: str = Field("", description="presets as for fit; without one the classes are read off the data")
+
+
 def parse(command: type[C], arguments: Sequence[str]) -> C:
     """Read the flags of a command, over the presets that `--config` names where it has one.
 

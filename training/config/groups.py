@@ -145,7 +145,14 @@ class AugmentationConfig(Group):
         default=1.0, ge=0, description="Beta parameter of CutMix (Yun et al. 2019); 0 switches it off"
     )
     mix_probability: float = Field(default=0.5, ge=0, le=1, description="probability that a batch is mixed at all")
-    clean_epochs: int = Field(default=5, ge=0, description="last epochs without MixUp, CutMix and erasing")
+    clean_epochs: int = Field(
+        default=5, ge=0, description="last epochs without MixUp, CutMix and erasing; fewer than schedule.epochs"
+    )
+
+    @property
+    def switched_off_at_the_end(self) -> bool:
+        """Whether there is anything that the clean epochs do without."""
+        return self.erasing > 0 or (self.mix_probability > 0 and (self.mixup_alpha > 0 or self.cutmix_alpha > 0))
 
     @field_validator("crop_scale", "crop_ratio")
     @classmethod
@@ -186,4 +193,10 @@ class TrainingConfig(BaseModel):
             raise ValueError("dataset.validation_fraction + dataset.test_fraction must stay below 0.8")
         if self.model.pretrained and self.model.pretrained_file:
             raise ValueError("model.pretrained and model.pretrained_file exclude each other: drop one")
+        clean, epochs = self.augmentation.clean_epochs, self.schedule.epochs
+        if clean >= epochs and self.augmentation.switched_off_at_the_end:
+            raise ValueError(
+                f"augmentation.clean_epochs is {clean} and there are {epochs} epochs, so that no photo would ever be mixed or "
+                f"erased: give --augmentation.clean_epochs {epochs // 5}, or mix_probability 0 and erasing 0"
+            )
         return self

@@ -14,12 +14,16 @@ class Group(BaseModel):
 
 
 class HardwareConfig(Group):
-    """Where the training runs; several devices need nothing but these fields (Lightning's DDP)."""
+    """Where the training runs; several devices of one machine need nothing but these fields (Lightning's DDP)."""
 
     accelerator: Literal["cpu", "gpu", "auto"] = Field(default="auto", description="Lightning accelerator")
     devices: int = Field(default=1, ge=-1, description="devices of this machine, number; -1: all")
-    num_nodes: int = Field(default=1, ge=1, description="machines, number")
-    strategy: str = Field(default="auto", description="Lightning strategy, such as ddp")
+    num_nodes: int = Field(
+        default=1, ge=1, description="machines, number; torchrun on each, with --out in a folder that all of them see"
+    )
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"] = Field(
+        default="auto", description="Lightning strategy; networks are copied to each device, never divided"
+    )
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         default="32-true", description="Lightning precision"
     )

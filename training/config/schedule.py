@@ -64,7 +64,9 @@ class ScheduleConfig(Group):
     momentum: float | None = Field(
         default=None, ge=0, lt=1, description="of sgd and muon, first beta of adamw; null: 0.9, muon 0.95"
     )
-    warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear warm-up at the start of a stage")
+    warmup_epochs: float = Field(
+        default=3.0, ge=0, description="epochs of linear warm-up at the start of a stage; half of the stage at most"
+    )
     decay: Literal["cosine", "plateau", "constant"] = Field(
         default="cosine", description="after the warm-up: half a cosine to zero, lower when progress stops, or neither"
     )

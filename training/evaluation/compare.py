@@ -60,7 +60,7 @@ def read_run(folder: Path) -> Run:
         part, judged, validation = "validation", validation, None
     name = folder.resolve().name
     report = _json(folder / "report.json", required=not folds)
-    history = _json(folder / "history.json", required=False)
+    history = _json(folder / "history.json", required=False, kind=dict | list)
     return Run(
         name=name,
         task=read_task(folder),
@@ -72,11 +72,14 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _json(path: Path, required: bool) -> Any:
+def _json(path: Path, required: bool, kind: Any = dict) -> Any:
     if not path.is_file() and not required:
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, kind):
+            raise ValueError(f"it holds a {type(found).__name__}")
+        return found
     except (OSError, ValueError) as error:
         raise ModelFolderError(f"{path} is missing or damaged: {error}. Train the model again.") from error
 
@@ -115,6 +118,7 @@ def ablation(runs: Sequence[Run], baseline: str = "") -> list[dict[str, Any]]:
                 "parameters": run.report.get("parameters"),
                 **{name: metrics[name] for figure in _INTERVALS for name in (figure, f"{figure}_interval")},
                 "precision_macro": metrics["precision_macro"],
+                "classes_without_photos": metrics["classes_without_photos"],
                 "recall_per_class": {key: row["recall"] for key, row in metrics["recall_per_class"].items()},
                 "ece_15_bins_l1": metrics["ece_15_bins_l1"],
                 "ece_15_bins_l1_after_temperature": None

@@ -30,6 +30,8 @@ def _spread(row: dict[str, Any]) -> dict[str, Any]:
             for figure, found in (value or {}).items():
                 flat[f"{figure}_minus_baseline"] = found["difference"]
                 flat[f"{figure}_minus_baseline_low"], flat[f"{figure}_minus_baseline_high"] = found["interval"]
+        elif isinstance(value, list):
+            flat[name] = " ".join(value)
         elif isinstance(value, dict):
             prefix = "recall_" if name == "recall_per_class" else ""
             flat |= {
@@ -77,6 +79,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         if row["settings"]:
             settings = "; ".join(f"{name} {json.dumps(value)}" for name, value in row["settings"].items())
             text.append(f"{row['run']}: {settings}")
+        if row["classes_without_photos"]:
+            text.append(f"{row['run']}: macro figures leave out {', '.join(row['classes_without_photos'])}: no photos")
     text.append(
         "Brackets: 95 %; ECE: 15 bins, l1, after a temperature fitted on validation photos where there are any."
     )

@@ -13,7 +13,6 @@ from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_calibration_error,
     multiclass_confusion_matrix,
-    multiclass_f1_score,
     multiclass_precision,
     multiclass_recall,
 )
@@ -33,8 +32,8 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
     Returns:
         JSON-ready: shares 0-1. `accuracy_micro` and each class's precision and recall carry a Wilson interval (Wilson
         1927), `f1_macro` a percentile bootstrap over photos (Efron 1979); `ece_15_bins_l1` is the expected calibration
-        error of Guo et al. (2017). Macro figures are means over classes, each counting the same; classes that do not
-        occur are left out of them, and have None where a figure is not defined.
+        error of Guo et al. (2017). Macro figures are means over classes, each counting the same;
+        `classes_without_photos` are left out of them, and have None where a figure is not defined.
     """
     classes = len(keys)
     probabilities = torch.from_numpy(np.asarray(logits, dtype=np.float32)).softmax(dim=1)
@@ -47,9 +46,10 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
     areas = [resampling.auc_one_vs_rest(scores[:, label], labels == label) for label in range(classes)]
     return {
         "photos": len(truth),
+        "classes_without_photos": [key for index, key in enumerate(keys) if not confusion[index].any()],
         "accuracy_micro": float(multiclass_accuracy(predicted, truth, classes, average="micro")),
         "accuracy_micro_interval": wilson(int(confusion.trace()), len(truth)),
-        "f1_macro": float(multiclass_f1_score(predicted, truth, classes, average="macro")),
+        "f1_macro": float(resampling.f1_macro(confusion)),
         "f1_macro_interval": bootstrap_f1_macro(predicted.numpy(), truth.numpy(), classes),
         "precision_macro": float(resampling.precision_macro(confusion)),
         "recall_macro": float(resampling.recall_macro(confusion)),
@@ -59,7 +59,7 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
         "ece_15_bins_l1": float(multiclass_calibration_error(probabilities, truth, classes, n_bins=BINS, norm="l1")),
         "recall_per_class": {
             key: {
-                "recall": recalls[index],
+                "recall": recalls[index] if confusion[index].any() else None,
                 "interval": wilson(int(confusion[index, index]), int(confusion[index].sum())),
                 "photos": int(confusion[index].sum()),
                 "predicted": int(confusion[:, index].sum()),
@@ -82,7 +82,7 @@ def compute_metrics(logits: NDArray[np.float32], labels: NDArray[np.int64], keys
 
 def _f1(confusion: NDArray[np.int64]) -> list[float | None]:
     support = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return [2 * int(confusion[c, c]) / int(total) if total else None for c, total in enumerate(support)]
+    return [2 * int(confusion[c, c]) / int(total) if confusion[c].any() else None for c, total in enumerate(support)]
 
 
 def wilson(hits: int, trials: int) -> list[float] | None:
@@ -96,7 +96,7 @@ def wilson(hits: int, trials: int) -> list[float] | None:
 def bootstrap_f1_macro(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> list[float]:
     """Percentile bootstrap interval [low, high] of macro-F1, with a fixed seed.
 
-    Classes absent from a resample, in truth and prediction, are left out of its mean, as torchmetrics does.
+    Classes without photos in a resample are left out of its mean.
     """
     return resampling.interval(
         resampling.resample(
@@ -110,7 +110,7 @@ def summary(part: str, metrics: dict[str, Any]) -> str:
     """A few lines for the terminal."""
 
     def interval(bounds: list[float] | None) -> str:
-        return f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "[no photos]"
+        return f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
 
     lines = [
         f"{part}: {metrics['photos']} photos",
@@ -119,5 +119,9 @@ def summary(part: str, metrics: dict[str, Any]) -> str:
         f"  ECE (15 bins, l1) {metrics['ece_15_bins_l1']:.3f}",
     ]
     for key, row in metrics["recall_per_class"].items():
-        lines.append(f"  recall {key:30} {row['recall']:.3f} {interval(row['interval'])} of {row['photos']}")
+        known = row["recall"] is not None
+        found = f"{row['recall']:.3f} {interval(row['interval'])} of {row['photos']}" if known else "no photos"
+        lines.append(f"  recall {key:30} {found}")
+    if without := metrics["classes_without_photos"]:
+        lines.append(f"  macro figures leave out {', '.join(without)}: no photos")
     return "\n".join(lines) + "\n"

@@ -57,24 +57,23 @@ def confusions(
 
 
 def f1_macro(confusion: NDArray[np.int64]) -> Values:
-    """Mean F1 of confusions [..., C, C]; classes absent from truth and prediction are left out, as torchmetrics does."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support = confusion.sum(axis=-2) + confusion.sum(axis=-1)
-    f1 = np.divide(2.0 * hits, support, out=np.full(hits.shape, np.nan), where=support > 0)
+    """Mean F1 of confusions [..., C, C] over the classes that have photos."""
+    hits, photos = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
+    f1 = np.divide(2.0 * hits, photos + confusion.sum(axis=-2), out=np.full(hits.shape, np.nan), where=photos > 0)
     return np.asarray(np.nanmean(f1, axis=-1))
 
 
 def recall_macro(confusion: NDArray[np.int64]) -> Values:
-    """Mean recall of confusions [..., C, C] over the classes that occur."""
+    """Mean recall of confusions [..., C, C] over the classes that have photos."""
     hits, photos = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
     return np.asarray(np.nanmean(np.divide(hits, photos, out=np.full(hits.shape, np.nan), where=photos > 0), axis=-1))
 
 
 def precision_macro(confusion: NDArray[np.int64]) -> Values:
-    """Mean precision of confusions [..., C, C] over the classes that occur or are predicted; 0 where never predicted."""
+    """Mean precision of confusions [..., C, C] over the classes that have photos; 0 where never predicted."""
     hits, predicted = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-2)
-    occurs = (predicted + confusion.sum(axis=-1)) > 0
-    precision = np.divide(hits, predicted, out=np.where(occurs, 0.0, np.nan), where=predicted > 0)
+    has = confusion.sum(axis=-1) > 0
+    precision = np.divide(hits, predicted, out=np.where(has, 0.0, np.nan), where=has & (predicted > 0))
     return np.asarray(np.nanmean(precision, axis=-1))
 
 

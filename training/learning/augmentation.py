@@ -103,16 +103,24 @@ class _Affine(nn.Module):
         return moved[0].round().to(torch.uint8)
 
 
-class _Shadow(nn.Module):
-    """Darken what lies on one side of a random line, with a soft edge; uint8 [3, S, S] to the same."""
+class _Sometimes(nn.Module):
+    """Change a crop with some probability; `change` is what is done then."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self._probability = probability
 
     def forward(self, crop: Tensor) -> Tensor:
-        if torch.rand(()) >= self._probability:
-            return crop
+        return self.change(crop) if torch.rand(()) < self._probability else crop
+
+    def change(self, crop: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class _Shadow(_Sometimes):
+    """Darken what lies on one side of a random line, with a soft edge; uint8 [3, S, S] to the same."""
+
+    def change(self, crop: Tensor) -> Tensor:
         height, width = crop.shape[-2:]
         angle, offset, softness, light = torch.rand(4).tolist()
         angle *= 2 * math.pi
@@ -125,16 +133,10 @@ class _Shadow(nn.Module):
         return darkened
 
 
-class _Jpeg(nn.Module):
+class _Jpeg(_Sometimes):
     """Compress and decompress at a random quality; uint8 [3, S, S] to the same."""
 
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self._probability = probability
-
-    def forward(self, crop: Tensor) -> Tensor:
-        if torch.rand(()) >= self._probability:
-            return crop
+    def change(self, crop: Tensor) -> Tensor:
         file = io.BytesIO()
         quality = int(torch.randint(QUALITIES[0], QUALITIES[1] + 1, ()))
         Image.fromarray(crop.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
@@ -142,16 +144,10 @@ class _Jpeg(nn.Module):
         return compressed
 
 
-class _Noise(nn.Module):
+class _Noise(_Sometimes):
     """Add Gaussian noise of a random strength; float32 0-1 to the same."""
 
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self._probability = probability
-
-    def forward(self, crop: Tensor) -> Tensor:
-        if torch.rand(()) >= self._probability:
-            return crop
+    def change(self, crop: Tensor) -> Tensor:
         return (crop + torch.rand(()) * LARGEST_NOISE * torch.randn_like(crop)).clamp(0, 1)
 
 

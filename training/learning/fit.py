@@ -128,6 +128,7 @@ def _train(
     weights = weights_source(config.model, network, config.schedule.seed)
     log.info("weights: %s", ", ".join(weights.values()))
     fabric = launch(config.hardware)
+    partial.check_shared(fabric.broadcast)
     with arithmetic(config.hardware, fabric.device):
         feed = Feed(
             config,

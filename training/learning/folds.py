@@ -110,9 +110,10 @@ def _done(config: TrainingConfig, folder: Path, split: Split) -> bool:
         return False
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(f"{folder / 'report.json'} cannot be read: {error}. Remove {folder}.") from error
-    if not same_recipe(report["configuration"], config) or report["split"]["hash"] != split.hash:
+        same = same_recipe(report["configuration"], config) and report["split"]["hash"] == split.hash
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFolderError(f"{folder / 'report.json'} cannot be read: {error!r}. Remove {folder}.") from error
+    if not same:
         raise ModelFolderError(
             f"{folder} was trained by another recipe or on other photos: name another --out, or remove it."
         )

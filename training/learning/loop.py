@@ -31,7 +31,7 @@ from training.learning.layers import build_optimiser, set_trainable, train_mode
 from training.learning.losses import Loss
 from training.learning.schedules import Progress, StageRates, stage_rates, stages_of
 from training.learning.unfinished import BEST, CHECKPOINT, Unfinished
-from training.learning.watching import validation_figures
+from training.learning.watching import said, validation_figures
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,6 @@ class Training:
         plain = build_optimiser(self._network, schedule)
         if checkpoint is not None and len(self.history) > first:
             plain.load_state_dict(checkpoint["optimiser"])
-            self._fabric.strategy.precision.load_state_dict(checkpoint["precision"])
         else:
             self._progress.enter_stage()
         model, optimiser = self._fabric.setup(self._network, plain)
@@ -143,7 +142,7 @@ class Training:
         self._stop_where_due()
         self._save(CHECKPOINT, self._state(stage))
         if self._fabric.global_rank == 0:
-            log.info("epoch %d, %.0f s: %s", epoch + 1, self._seconds, _said(entry))
+            log.info("epoch %d, %.0f s: %s", epoch + 1, self._seconds, said(entry))
             for logger in self._loggers:
                 logger.log_metrics({name: value for name, value in entry.items() if name != "epoch"}, step=epoch + 1)
         if self._on_epoch is not None:
@@ -151,8 +150,8 @@ class Training:
 
     def _train(self, stage: _Stage, epoch: int) -> tuple[float, float]:
         """One epoch; the mean loss over all devices, and the last rate."""
-        schedule, clean = self._config.schedule, self._config.augmentation.clean_epochs
-        unmixed = epoch >= self._config.schedule.epochs - clean
+        schedule = self._config.schedule
+        unmixed = epoch >= schedule.epochs - self._config.augmentation.clean_epochs
         train_mode(self._network)
         total, count, rate = torch.zeros((), device=self._fabric.device), 0, 0.0
         step = (epoch - stage.first) * math.ceil(self._feed.batches / schedule.accumulate)
@@ -164,11 +163,13 @@ class Training:
             photos, targets = self._fabric.to_device((photos, targets))
             if self._mix is not None and not unmixed:
                 photos, targets = self._mix(photos, targets)
-            stepping = (index + 1) % schedule.accumulate == 0 or index + 1 == self._feed.batches
+            place = index % schedule.accumulate
+            together = min(schedule.accumulate, self._feed.batches - index + place)  # fewer at an epoch's end
+            stepping = place + 1 == together
             with self._fabric.no_backward_sync(stage.model, enabled=not stepping):  # type: ignore[arg-type]
                 logits = stage.model(photos.contiguous(memory_format=self._layout))
                 loss = self._loss(logits.float(), targets)
-                self._fabric.backward(loss / schedule.accumulate)
+                self._fabric.backward(loss / together)
             total += loss.detach() * len(photos)
             count += len(photos)
             if stepping:
@@ -230,6 +231,8 @@ class Training:
         if self._average is not None:
             self._average.network.load_state_dict(checkpoint["average"])
             self._average.steps = checkpoint["average_steps"]
+        # The scale of float16's gradients outlives stages, whose optimisers do not.
+        self._fabric.strategy.precision.load_state_dict(checkpoint["precision"])
         self._progress.restore(checkpoint["progress"])
         self.history, self._seconds = checkpoint["history"], checkpoint["seconds"]
         self.stopped = checkpoint["stopped"]
@@ -244,7 +247,3 @@ class Training:
 
 def _seed(seed: int, epoch: int, rank: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {rank}".encode()).digest()[:7], "big")
-
-
-def _said(entry: dict[str, Any]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in entry.items() if "_loss" in name or "validation" in name)

@@ -34,9 +34,9 @@ class StageRates:
 
 
 def stage_rates(config: ScheduleConfig, stage: StageConfig, steps_per_epoch: int) -> StageRates:
-    """Rates of a stage of `stage.epochs * steps_per_epoch` steps."""
+    """Rates of a stage of `stage.epochs * steps_per_epoch` steps; half of them at least lie behind the warm-up."""
     steps = stage.epochs * steps_per_epoch
-    warmup = min(steps - 1, round(config.warmup_epochs * steps_per_epoch))
+    warmup = min(steps // 2, round(config.warmup_epochs * steps_per_epoch))
     return StageRates(stage.learning_rate or config.learning_rate, warmup, steps, config.decay == "cosine")
 
 

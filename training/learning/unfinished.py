@@ -17,7 +17,9 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -25,6 +27,7 @@ import torch
 
 from training.config.groups import TrainingConfig
 from training.errors import ModelFolderError, UnfinishedError
+from training.writing import writing
 
 CHECKPOINT = "last.ckpt"
 BEST = "best.ckpt"
@@ -56,12 +59,10 @@ class Unfinished:
         self._lock: TextIO | None = None
 
     def __enter__(self) -> Unfinished:
-        try:
+        with writing(self.out):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self._shared:
                 self._lock = (self.folder / "lock").open("w")
-        except OSError as error:
-            raise ModelFolderError(f"{self.out} cannot be written: {error}. Name a folder you may write to.") from error
         if self._lock is not None:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,7 +98,8 @@ class Unfinished:
         """Note what this run is, or check that it is the one that was interrupted.
 
         Raises:
-            UnfinishedError: it is another one; says in what they differ.
+            UnfinishedError: it is another one; says in what they differ. Or the note is damaged.
+            ModelFolderError: it cannot be written.
         """
         note = self.folder / "run.json"
         now = {
@@ -107,31 +109,71 @@ class Unfinished:
             "data": hashes,
         }
         if not (note.is_file() and (self.folder / CHECKPOINT).is_file()):  # nothing is learned yet
-            _write(note, json.dumps(now, indent=2).encode())
+            with writing(note):
+                _write(note, json.dumps(now, indent=2).encode())
             return
-        before = json.loads(note.read_text(encoding="utf-8"))
+        try:
+            before = json.loads(note.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(note, error) from error
         if differences := _differences(before, now):
             raise UnfinishedError(
                 f"{self.folder} holds an unfinished run that differs: {'; '.join(differences)}. Run it as it was, delete "
                 "the folder, or name another --out."
             )
 
+    def check_shared(self, broadcast: Callable[[Any], Any]) -> None:
+        """Check that every process of the run sees the folder that the first one writes.
+
+        Args:
+            broadcast: gives each process what the first one gave.
+
+        Raises:
+            UnfinishedError: this one does not, as on another machine with a disk of its own.
+        """
+        seen = {path.name: path.stat().st_size for path in self.folder.glob("*.*") if path.suffix in {".json", ".ckpt"}}
+        if seen != broadcast(seen):
+            raise UnfinishedError(
+                f"{self.folder} is not the folder that the run's first process writes: give --out a folder that all machines "
+                "share."
+            )
+
     def save(self, name: str, content: dict[str, Any]) -> None:
-        """Write a checkpoint; whoever reads finds the old or the new one, never half of one."""
+        """Write a checkpoint; whoever reads finds the old or the new one, never half of one.
+
+        Raises:
+            ModelFolderError: it cannot be written, as on a full disk; the old one stays.
+        """
         scratch = self.folder / f".{name}"
-        with scratch.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.folder / name)
+        with writing(self.folder / name):
+            try:
+                with scratch.open("wb") as file:
+                    torch.save(content, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                scratch.replace(self.folder / name)
+            except BaseException:
+                scratch.unlink(missing_ok=True)
+                raise
 
     def load(self, name: str) -> dict[str, Any] | None:
-        """Read a checkpoint of this very run; None where there is none yet."""
+        """Read a checkpoint of this very run; None where there is none yet.
+
+        Raises:
+            UnfinishedError: it is damaged.
+        """
         path = self.folder / name
         if not path.is_file():
             return None
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
+            raise self._damaged(path, error) from error
         return content
+
+    def _damaged(self, path: Path, error: Exception) -> UnfinishedError:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return UnfinishedError(f"{path} is damaged: {first}. Delete {self.folder} to begin anew.")
 
     def finish(self) -> None:
         """Give the member its final name and remove the rest.

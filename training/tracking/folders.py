@@ -12,7 +12,7 @@ from training.config.running import GateConfig, TrackingConfig
 from training.errors import ModelFolderError
 from training.folder import read_task
 from training.tracking import registry
-from training.tracking.gate import GateLine, judge
+from training.tracking.gate import GateLine, judge, judged_photos
 from training.tracking.loggers import MlflowLogger
 from training.tracking.runs import OFF, begin, flat_metrics
 from training.tracking.store import open_store
@@ -37,8 +37,9 @@ def judge_folder(folder: Path, bars: dict[str, Any], tracking: TrackingConfig) -
     name, report = registry.registered_name(folder), registry.read_report(folder)
     try:
         gate = GateConfig(**{**report["configuration"].get("gate", {}), **bars})
-    except (ValidationError, KeyError, TypeError) as error:
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"The bars in {folder / 'report.json'} cannot be read: {error}.") from error
+    judged_photos(folder)  # what is damaged must not become a candidate
     if tracking.mlflow == OFF:
         return judge(folder, gate, None), []
     store = open_store(tracking.mlflow)
@@ -46,18 +47,13 @@ def judge_folder(folder: Path, bars: dict[str, Any], tracking: TrackingConfig) -
         return judge(folder, gate, registry.read_champion(store, name)), []
     version = registry.registered(store, folder)
     if version is None:
-        hashes = {
-            "split_hash": str(report["split"]["hash"]),
-            "table_sha256": str(report["data"]["table_sha256"]),
-            "photos_sha256": str(report["data"]["photos_sha256"]),
-            "git_commit": str(report["git_commit"]),
-        }
+        hashes, epochs, metrics = registry.hashes_of(folder), _history(folder), _metrics(folder, report)
         experiment, member = tracking.experiment or read_task(folder).task, folder.name
         run_id = begin(store, experiment, member, report["configuration"], hashes)
         logger = MlflowLogger(store, run_id)
-        for epoch in _history(folder):
+        for epoch in epochs:
             logger.log_metrics({**epoch, "epoch": epoch.get("epoch", 1) - 1})
-        logger.log_metrics(flat_metrics(report["metrics"]))
+        logger.log_metrics(metrics)
         logger.send()
         version = registry.register(store, folder, run_id)
         with store.asked("end the run"):
@@ -67,12 +63,19 @@ def judge_folder(folder: Path, bars: dict[str, Any], tracking: TrackingConfig) -
     return lines, [registry.said(version, moved, store)]
 
 
+def _metrics(folder: Path, report: dict[str, Any]) -> dict[str, float]:
+    try:
+        return flat_metrics(report["metrics"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ModelFolderError(f"The metrics in {folder / 'report.json'} cannot be read: {error!r}.") from error
+
+
 def _history(folder: Path) -> list[dict[str, float]]:
     """Figures per epoch; none where `history.json` is missing, as older folders lack it."""
     try:
         epochs = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        return [{key: value for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
     except FileNotFoundError:
         return []
-    except ValueError as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"{folder / 'history.json'} is damaged: {error}.") from error
-    return [{key: value for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config.running import GateConfig
+from training.errors import ModelFolderError
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.metrics import compute_metrics
 from training.folder import Predictions, read_predictions, read_task
@@ -42,13 +43,19 @@ def judged_photos(folder: Path) -> tuple[str, Predictions]:
     testing (folds).
 
     Raises:
-        ModelFolderError: the predictions are missing or damaged.
+        ModelFolderError: the predictions or the classes are missing or damaged, or do not belong together.
     """
+    part, said = "validation", read_predictions(folder, "validation")
     if (folder / "test.npz").is_file():
         test = read_predictions(folder, "test")
         if len(test.labels):
-            return "test", test
-    return "validation", read_predictions(folder, "validation")
+            part, said = "test", test
+    if said.logits.shape[1] != (classes := len(read_task(folder).classes)):
+        raise ModelFolderError(
+            f"{folder / part}.npz has logits of {said.logits.shape[1]} classes, classes.json names {classes}. Train the model "
+            "again."
+        )
+    return part, said
 
 
 def judge(folder: Path, bars: GateConfig, champion: Champion | None) -> list[GateLine]:

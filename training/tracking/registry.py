@@ -24,6 +24,8 @@ CHAMPION = "champion"
 ARTIFACTS = "member"
 """Folder of a run's artifacts that holds the trained-model folder."""
 MODELS = Path("build") / "models"
+FOLDER_HASH = "folder_sha256"
+"""Tag of a version: sha256 of the lines `sha256  name` of its files."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,26 @@ def read_report(folder: Path) -> dict[str, Any]:
     return report
 
 
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Hashes of split, table and photos and the commit, as `report.json` states them.
+
+    Raises:
+        ModelFolderError: the report is missing or damaged, or states none.
+    """
+    report = read_report(folder)
+    try:
+        return {
+            "split_hash": str(report["split"]["hash"]),
+            "table_sha256": str(report["data"]["table_sha256"]),
+            "photos_sha256": str(report["data"]["photos_sha256"]),
+            "git_commit": str(report["git_commit"]),
+        }
+    except (KeyError, TypeError) as error:
+        raise ModelFolderError(
+            f"{folder / 'report.json'} does not say what the model was trained on: {error} is missing. Train the model again."
+        ) from error
+
+
 def register(store: Store, folder: Path, run_id: str) -> Version:
     """Store a folder with its run, register it and give it the alias `candidate`.
 
@@ -68,13 +90,11 @@ def register(store: Store, folder: Path, run_id: str) -> Version:
         TrackingError: the store refuses.
         ModelFolderError: the folder is not whole.
     """
-    name, report = registered_name(folder), read_report(folder)
+    name, hashes = registered_name(folder), hashes_of(folder)
     known = registered(store, folder)
     tags = {
-        "folder_sha256": _digest(folder),
-        "split_hash": str(report["split"]["hash"]),
-        "photos_sha256": str(report["data"]["photos_sha256"]),
-        "git_commit": str(report["git_commit"]),
+        FOLDER_HASH: _digest(folder),
+        **{key: hashes[key] for key in ("split_hash", "photos_sha256", "git_commit")},
         "task": name.partition("-")[0],
         "member": name.partition("-")[2],
     }
@@ -98,7 +118,7 @@ def registered(store: Store, folder: Path) -> Version | None:
     """
     name, digest = registered_name(folder), _digest(folder)
     with store.asked(f"look {name} up"):
-        found = store.client.search_model_versions(f"name = '{name}' and tag.folder_sha256 = '{digest}'")
+        found = store.client.search_model_versions(f"name = '{name}' and tag.{FOLDER_HASH} = '{digest}'")
     return Version(name, int(found[0].version), str(found[0].run_id)) if found else None
 
 
@@ -124,8 +144,7 @@ def read_champion(store: Store, name: str) -> Champion | None:
     """The champion's predictions and classes; None where there is none.
 
     Raises:
-        TrackingError: the store does not answer, or its files are gone.
-        ModelFolderError: its files are damaged.
+        TrackingError: the store does not answer, or the champion's files are gone or damaged.
     """
     version = version_of(store, name, CHAMPION)
     if version is None:
@@ -136,8 +155,17 @@ def read_champion(store: Store, name: str) -> Champion | None:
             there = {Path(item.path).name for item in store.client.list_artifacts(version.run_id, ARTIFACTS)}
             for file in there & {"classes.json", "validation.npz", "test.npz"}:
                 folder = Path(store.client.download_artifacts(version.run_id, f"{ARTIFACTS}/{file}", scratch)).parent
-        _, predictions = judged_photos(folder)
-        return Champion(name, version.number, [info.key for info in read_task(folder).classes], predictions)
+        try:
+            _, predictions = judged_photos(folder)
+            classes = [info.key for info in read_task(folder).classes]
+        except ModelFolderError as error:
+            said = str(error).replace(f"{scratch}/", "").removesuffix(" Train the model again.")
+            raise TrackingError(
+                f"The files of the champion {name} version {version.number} in MLflow at {store.address} are gone or damaged: "
+                f"{said} Bring them back into the artifacts of run {version.run_id}, or delete the "
+                f"alias {CHAMPION}; until then nothing can be compared with it."
+            ) from error
+        return Champion(name, version.number, classes, predictions)
 
 
 def record(store: Store, version: Version, lines: list[GateLine]) -> bool:
@@ -171,7 +199,7 @@ def model_folder(uri: str, tracking: str = "") -> Path:
         tracking: as `training.tracking.store.open_store`.
 
     Raises:
-        TrackingError: there is no such version, or its files are gone.
+        TrackingError: there is no such version, or its files are gone or damaged.
     """
     name, at, alias = uri.removeprefix("models:/").partition("@")
     name, number = (name, "") if at else (name.rpartition("/")[0], name.rpartition("/")[2])
@@ -194,7 +222,13 @@ def model_folder(uri: str, tracking: str = "") -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as scratch:
             with store.asked(f"give the files of {name} version {version.number}"):
-                found_at = store.client.download_artifacts(version.run_id, ARTIFACTS, scratch)
+                found_at = Path(store.client.download_artifacts(version.run_id, ARTIFACTS, scratch))
+                stated = store.client.get_model_version(name, str(version.number)).tags.get(FOLDER_HASH)
+            if stated and _digest(found_at) != stated:
+                raise TrackingError(
+                    f"The files of {name} version {version.number} in MLflow at {store.address} are not those that were "
+                    f"registered: bring them back into the artifacts of run {version.run_id}, or register the folder again."
+                )
             shutil.move(found_at, folder)
     return folder
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.config.groups import TrainingConfig
 from training.errors import TrackingError
+from training.learning.devices import is_helper
 from training.report import photos_sha256, shown_configuration
 from training.tracking import registry
 from training.tracking.gate import GateLine, judge
@@ -68,7 +69,7 @@ class Run:
             return self._register(self.store, folder)
         except TrackingError as error:
             raise TrackingError(
-                f"{error} {folder} is whole; once the server is back: python -m training gate --model {folder}"
+                f"{error} {folder} is whole; once that is mended: python -m training gate --model {folder}"
             ) from error
 
     def _register(self, store: Store, folder: Path) -> list[GateLine]:
@@ -122,10 +123,8 @@ def start(
     Raises:
         TrackingError: the server or service does not answer: said now, before hours of training.
     """
-    from lightning_utilities.core.rank_zero import rank_zero_only
-
     run, wanted = Run(config), config.tracking
-    if getattr(rank_zero_only, "rank", 0):  # DDP starts this program once per device; one of them speaks
+    if is_helper():  # DDP starts this program once per device; one of them speaks
         return run
     kept = _read_state(state)
     version = kept.get("version") or time.strftime("%Y%m%d-%H%M%S")
@@ -210,5 +209,6 @@ def flat_metrics(metrics: dict[str, Any]) -> dict[str, float]:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 flat[f"{part}/{name}"] = float(value)
         for key, row in figures.get("recall_per_class", {}).items():
-            flat[f"{part}/recall/{key}"] = float(row["recall"])
+            if row["recall"] is not None:
+                flat[f"{part}/recall/{key}"] = float(row["recall"])
     return flat

@@ -57,7 +57,8 @@ def configured(config: TrainingConfig, values: Values) -> TrainingConfig:
         share = config.search.epochs / config.schedule.epochs
         dumped["schedule"] |= _shortened(dumped["schedule"], config.search.epochs)
         dumped["schedule"]["warmup_epochs"] *= min(1, share)
-        dumped["augmentation"]["clean_epochs"] = round(min(1, share) * dumped["augmentation"]["clean_epochs"])
+        clean = round(min(1, share) * dumped["augmentation"]["clean_epochs"])
+        dumped["augmentation"]["clean_epochs"] = min(clean, dumped["schedule"]["epochs"] - 1)
     return configuration(_with(dumped, values))
 
 

@@ -232,7 +232,7 @@ def test_demo_members_were_trained_on_this_split() -> None:
     from training.config.presets import load_presets
 
     members = sorted((Path(__file__).parents[3] / "demo" / "members").glob("*/report.json"))
-    configs = [configuration(load_presets(name)).dataset for name in ("demo_cnn", "demo_hybrid")]
+    configs = [configuration(load_presets(name)).dataset for name in ("demo_cnn", "demo_narrow")]
     data = read_dataset(REAL / "cassava", configs[0])
     hashes = {split_dataset(data, each).hash for each in configs}
     assert hashes | {json.loads(path.read_text())["split"]["hash"] for path in members} == hashes

@@ -60,7 +60,10 @@ def test_nothing_wrong_and_a_class_without_photos(tmp_path: Path) -> None:
     assert numbers["worst_mistakes"] == []
     assert set(numbers["roc_one_vs_rest"]) == {"rust", "spot"}
     assert numbers["metrics"]["f1_macro"] == 1
-    assert "The worst mistakes" not in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "The worst mistakes" not in text
+    assert "There are no photos of Wilt: nothing is known of how well it is recognised" in text
+    assert '<td role="cell" data-label="Recall">no photos</td>' in text
 
 
 def test_photos_of_one_class_have_no_curves(tmp_path: Path) -> None:

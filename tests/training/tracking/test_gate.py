@@ -9,6 +9,7 @@ import pytest
 from made_members import make_member
 
 from training.config.running import GateConfig
+from training.errors import ModelFolderError
 from training.folder import Predictions, read_predictions
 from training.tracking.comparison import compare_f1_macro
 from training.tracking.gate import Champion, GateLine, judge
@@ -97,6 +98,14 @@ def test_a_champion_of_other_classes_is_not_compared(tmp_path: Path) -> None:
     line = by_name(judge(make_member(tmp_path / "new"), GateConfig(), champion(old, ("healthy", "rust"))))["champion"]
     assert line.passed
     assert "knows other classes" in line.text
+
+
+def test_answers_of_other_classes_than_the_folder_names_are_refused(tmp_path: Path) -> None:
+    member = make_member(tmp_path / "two", classes=("healthy", "rust"))
+    three = make_member(tmp_path / "three")
+    (three / "test.npz").replace(member / "test.npz")
+    with pytest.raises(ModelFolderError, match=r"test\.npz has logits of 3 classes, classes\.json names 2"):
+        judge(member, GateConfig(), None)
 
 
 @pytest.mark.parametrize("file", ["empty", "absent"])

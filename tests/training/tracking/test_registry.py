@@ -103,6 +103,64 @@ def test_a_downloaded_champion_is_the_folder_that_was_registered(
         assert {file.name: file.read_bytes() for file in found.iterdir()} == files
 
 
+def artifact(store: Store, name: str, alias: str, file: str) -> Path:
+    """Where the store keeps a file of a registered member."""
+    run = store.client.get_run(store.client.get_model_version_by_alias(name, alias).run_id)
+    return Path(run.info.artifact_uri.removeprefix("file://")) / "member" / file
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [("test.npz", b"PK\x03\x04 not an archive"), ("classes.json", b"{"), ("validation.npz", None)],
+    ids=["test", "classes", "gone"],
+)
+def test_a_champion_whose_files_are_damaged_is_named(
+    tmp_path: Path,
+    tracking: str,
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+    damage: bytes | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = f"damaged_{file.partition('.')[0]}"
+    assert gate(make_member(tmp_path / "a" / "net", task=task), tracking) == 0
+    kept = artifact(store, f"{task}-net", "champion", file)
+    kept.unlink() if damage is None else kept.write_bytes(damage)
+    assert gate(make_member(tmp_path / "b" / "net", 1.0, task=task), tracking) == 2
+    told = capsys.readouterr().err
+    assert f"The files of the champion {task}-net version 1 in MLflow at" in told
+    assert f"{file} " in told
+    assert "delete the alias champion" in told
+    assert aliases(store, f"{task}-net") == {"candidate": 2, "champion": 1}
+    for _ in range(2):
+        with pytest.raises(TrackingError, match=f"{task}-net version 1 .* are not those that were registered"):
+            model_folder(f"models:/{task}-net@champion", tracking)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("report.json", "{"),
+        ("report.json", '{"configuration": {}}'),
+        ("report.json", '{"configuration": []}'),
+        ("history.json", '["spoiled"]'),
+        ("classes.json", "\udcff\udcfe"),
+        ("test.npz", "spoiled"),
+        ("validation.npz", "spoiled"),
+    ],
+)
+def test_a_damaged_folder_is_named_and_becomes_no_candidate(
+    tmp_path: Path, tracking: str, store: Store, capsys: pytest.CaptureFixture[str], file: str, damage: str
+) -> None:
+    folder = make_member(tmp_path / "net", task="broken")
+    (folder / file).write_text(damage, errors="surrogateescape")
+    assert gate(folder, tracking) == 2
+    assert str(folder / file) in capsys.readouterr().err
+    assert not store.client.search_registered_models(filter_string="name = 'broken-net'")
+
+
 @pytest.mark.parametrize("address", ["models:/nobody@champion", "models:/nobody/7", "models:/nobody", "net@champion"])
 def test_an_unknown_model_is_refused_in_a_sentence(address: str, tracking: str) -> None:
     with pytest.raises(TrackingError, match=r"knows no|did not give|write models:/"):

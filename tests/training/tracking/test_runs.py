@@ -32,7 +32,7 @@ class Named:
 
 
 def configured(**tracking: Any) -> TrainingConfig:
-    return TrainingConfig(**{"tracking": tracking, "model": {"name": "net"}, "schedule": {"epochs": 3}})
+    return TrainingConfig(**{"tracking": tracking, "model": {"name": "net"}, "schedule": {"epochs": 9}})
 
 
 def start(task: str, state: Path | None = None, **tracking: Any) -> runs.Run:
@@ -55,7 +55,7 @@ def test_a_run_records_registers_judges_and_says_where(tmp_path: Path, tracking:
     assert all(line.passed for line in lines)
     found = store.client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
-    assert found.data.params["schedule.epochs"] == "3"
+    assert found.data.params["schedule.epochs"] == "9"
     assert not [key for key in found.data.params if key.startswith("tracking")], "an address may hold a password"
     assert (found.data.tags["split_hash"], found.data.tags["table_sha256"]) == ("e" * 64, "d" * 64)
     assert found.data.tags["git_commit"] == "f" * 40
@@ -120,7 +120,7 @@ def test_a_store_lost_at_the_end_leaves_the_folder_and_says_how_to_go_on(
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     with start("lost", mlflow=tracking) as run:
         store.client.delete_run(run.run_id)
-        with pytest.raises(TrackingError, match=r"is whole; once the server is back: python -m training gate --model"):
+        with pytest.raises(TrackingError, match=r"is whole; once that is mended: python -m training gate --model"):
             run.finish(folder, {"test": {"f1_macro": 0.9}})
         store.client.restore_run(run.run_id)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

@@ -27,7 +27,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def preset(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.yaml"
     plain = "augmentation: {mix_probability: 0, erasing: 0, hue: 0, clean_epochs: 0}"
-    path.write_text(TINY.replace("augmentation: {clean_epochs: 1, mix_probability: 1.0}", plain))
+    path.write_text(TINY.replace("augmentation: {clean_epochs: 0, mix_probability: 1.0}", plain))
     return path
 
 
@@ -124,3 +124,4 @@ def test_stages_are_shortened_in_proportion() -> None:
     assert configured(config, {}).augmentation.clean_epochs == 1
     shortest = TrainingConfig(**{"schedule": {"stages": stages}, "search": {"epochs": 1}})
     assert [stage.epochs for stage in configured(shortest, {}).schedule.stages] == [1, 1]
+    assert configured(shortest, {}).augmentation.clean_epochs == 0

@@ -10,19 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from stand_in import StandIn, serve
 
 TOKEN = "Bearer sesame"
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    root: Path
-
-    def do_GET(self) -> None:
+class Handler(StandIn):
+    def do_GET(self) -> None:  # noqa: N802
         name, most, etag = unquote(urlsplit(self.path).path).lstrip("/"), sys.maxsize, True
         if name.startswith(("breaking/", "forgetful/")):
             kind, number, name = name.split("/", 2)
@@ -31,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         if not self._allowed(name):
             return
         if not file.is_file():
-            self._answer(404)
+            self.answer(404)
             return
         content = file.read_bytes()
         seal = f'"{hashlib.md5(content).hexdigest()}"'
@@ -40,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         if asked and etag and self.headers.get("If-Range", seal) == seal:
             start = int(asked.removeprefix("bytes=").partition("-")[0])
             if start >= len(content):
-                self._answer(416)
+                self.answer(416)
                 return
         self.send_response(206 if start else 200)
         if etag:
@@ -52,61 +48,43 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[start : start + most])
         self.close_connection = most < len(content) - start
 
-    def do_PUT(self) -> None:
+    def do_PUT(self) -> None:  # noqa: N802
         name = unquote(urlsplit(self.path).path).lstrip("/")
-        content = self.rfile.read(int(self.headers["Content-Length"]))
+        content = self.body()
         if not self._allowed(name):
             return
         if name.endswith((self.root / "refused").read_text() if (self.root / "refused").exists() else "\0"):
-            self._answer(507)
+            self.answer(507)
             return
         file = self.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         self._note(f"{len(content)}")
-        self._answer(201)
+        self.answer(201)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802
         """As Kaggle's service gives out a competition's files: ROOT/COMPETITION.zip to whom the token `sesame` belongs."""
-        name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["competitionName"]
+        name = json.loads(self.body())["competitionName"]
         file = self.root / f"{name}.zip"
         if self.headers.get("Authorization") != TOKEN or not self.path.endswith("/DownloadDataFiles"):
-            self._answer(401)
+            self.answer(401)
         elif name == "rules-not-accepted":
-            self._answer(403)
+            self.answer(403)
         elif not file.is_file():
-            self._answer(404)
+            self.answer(404)
         else:  # the files lie elsewhere, and anybody who knows the address may have them
-            self._answer(302, location=f"/{'breaking/1500000/' if name == 'breaks-off' else ''}{name}.zip")
+            self.answer(302, Location=f"/{'breaking/1500000/' if name == 'breaks-off' else ''}{name}.zip")
 
     def _allowed(self, name: str) -> bool:
         if name.startswith("private/") and self.headers.get("Authorization") != TOKEN:
-            self._answer(401)
+            self.answer(401)
             return False
         return True
-
-    def _answer(self, status: int, location: str = "") -> None:
-        self.send_response(status)
-        if location:
-            self.send_header("Location", location)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
 
     def _note(self, what: str) -> None:
         with self.root.with_suffix(".log").open("a") as log:
             log.write(f"{self.command} {self.path} {what}\n")
 
-    def log_message(self, *_: Any) -> None:
-        """Silent."""
-
-
-def main() -> None:
-    Handler.root = Path(sys.argv[1])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    server.serve_forever()
-
 
 if __name__ == "__main__":
-    main()
+    serve(Handler)

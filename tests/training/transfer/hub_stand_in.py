@@ -10,21 +10,17 @@ import base64
 import hashlib
 import json
 import re
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from stand_in import StandIn, serve
 
 REPOSITORY = r"([\w.-]+/[\w.-]+)"
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    root: Path
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+class Handler(StandIn):
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.body()
         path = urlsplit(self.path).path
         if self.headers.get("Authorization") != "Bearer hf_sesame":
             self._json(401, {"error": "Invalid credentials"})
@@ -53,50 +49,31 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._json(404, {"error": path})
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802
         self.do_GET()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         path = unquote(urlsplit(self.path).path)
         if found := re.fullmatch(rf"/{REPOSITORY}/resolve/([0-9a-f]{{40}})/(.+)", path):
             file = self.root / found[1] / found[2] / found[3]
             if file.is_file():
                 content = file.read_bytes()
-                seal = {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": found[2]}
-                self._send(200, content, seal)
+                seal = f'"{hashlib.sha1(content).hexdigest()}"'
+                self.answer(200, content, ETag=seal, X_Repo_Commit=found[2])
             else:
-                self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": found[2]})
+                self.answer(404, X_Error_Code="EntryNotFound", X_Repo_Commit=found[2])
         elif found := re.fullmatch(rf"/api/models/{REPOSITORY}(?:/revision/main)?", path):
             main = self.root / found[1] / "main"
             if main.is_file():
                 self._json(200, {"id": found[1], "sha": main.read_text(), "siblings": [], "private": True, "tags": []})
             else:
-                self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+                self.answer(404, X_Error_Code="RepoNotFound")
         else:
             self._json(404, {"error": path})
 
     def _json(self, status: int, value: Any) -> None:
-        self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
-
-    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Silent."""
-
-
-def main() -> None:
-    Handler.root = Path(sys.argv[1])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    server.serve_forever()
+        self.answer(status, json.dumps(value).encode(), Content_Type="application/json")
 
 
 if __name__ == "__main__":
-    main()
+    serve(Handler)
