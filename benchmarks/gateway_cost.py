@@ -5,7 +5,6 @@ one by one in one run; the systems under load alternate by rounds. The load gene
 """
 
 import argparse
-import io
 import json
 import os
 import statistics
@@ -13,15 +12,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import tritonclient.grpc as grpc
-from PIL import Image
 
-from benchmarks import load, null_repository, systems
-from benchmarks.__main__ import hardware, say, spread
+from benchmarks import null_repository, photos, processes
+from benchmarks.loads import closed
+from benchmarks.loads.samples import failures
+from benchmarks.machine import hardware, say, spread
+from benchmarks.targets import Connection, HttpTarget
 
 GATEWAY = "gateway, raw body"
 GATEWAY_FORM = "gateway, form"
@@ -32,15 +33,9 @@ BOUNDS_MS = {"baseline": 3.0, "progressive": 7.0}
 
 def photo(progressive: bool, kilobytes: int = 150) -> bytes:
     """An 800x600 JPEG of about that size: a picture with structure, and noise to fill the bytes."""
-    rng = np.random.default_rng(7)
-    with Image.open("demo/leaf.jpg") as leaf:
-        base = np.asarray(leaf.convert("RGB").resize((800, 600)), np.float32)
     encoded = b""
     for noise in range(0, 64, 2):
-        pixels = np.clip(base + rng.normal(0, noise, base.shape), 0, 255).astype(np.uint8)
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=80, progressive=progressive)
-        encoded = buffer.getvalue()
+        encoded = photos.leaf((800, 600), progressive=progressive, noise=noise, quality=80)
         if len(encoded) >= kilobytes * 1000:
             break
     return encoded
@@ -51,8 +46,8 @@ def null_stack(folder: Path) -> Iterator[tuple[int, int]]:
     """Triton with the null model and a gateway with its defaults; yields gRPC's and the gateway's port."""
     repository = folder / "repository"
     null_repository.write(repository)
-    gateway, http, grpc_port, metrics = systems.free_ports(4)
-    triton = [str(systems.ENVIRONMENTS / "triton/bin/python"), "-m", "server", "--repository", str(repository)]
+    gateway, http, grpc_port, metrics = processes.free_ports(4)
+    triton = [processes.interpreter("triton"), "-m", "server", "--repository", str(repository)]
     triton += ["--http-port", str(http), "--grpc-port", str(grpc_port), "--metrics-port", str(metrics)]
     env = {
         **os.environ,
@@ -61,28 +56,31 @@ def null_stack(folder: Path) -> Iterator[tuple[int, int]]:
         "GATEWAY_DATA_DIR": str(folder / "state"),
         "GATEWAY_LOG_LEVEL": "warning",
     }
-    command = [str(systems.ENVIRONMENTS / "gateway/bin/python"), "-m", "gateway"]
-    with systems.running(triton, dict(os.environ), http, "/v2/health/ready"), systems.running(command, env, gateway):
+    command = [processes.interpreter("gateway"), "-m", "gateway"]
+    with (
+        processes.running(triton, dict(os.environ), http, "/v2/health/ready"),
+        processes.running(command, env, gateway),
+    ):
         yield grpc_port, gateway
 
 
 @contextmanager
 def litserve() -> Iterator[int]:
     """LitServe's port."""
-    (port,) = systems.free_ports(1)
-    command = [str(systems.ENVIRONMENTS / "peers/bin/python"), "benchmarks/peers/litserve_null.py", "--port", str(port)]
-    with systems.running(command, dict(os.environ), port, "/health"):
+    (port,) = processes.free_ports(1)
+    command = [processes.interpreter("peers"), "benchmarks/peers/litserve_null.py", "--port", str(port)]
+    with processes.running(command, dict(os.environ), port, "/health"):
         yield port
 
 
 @contextmanager
 def bentoml() -> Iterator[int]:
     """BentoML's port."""
-    (port,) = systems.free_ports(1)
-    command = [str(systems.ENVIRONMENTS / "peers/bin/bentoml"), "serve", "bentoml_null:NullModel"]
+    (port,) = processes.free_ports(1)
+    command = [str(processes.ENVIRONMENTS / "peers/bin/bentoml"), "serve", "bentoml_null:NullModel"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--working-dir", "benchmarks/peers"]
     env = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": tempfile.mkdtemp()}
-    with systems.running(command, env, port, "/readyz"):
+    with processes.running(command, env, port, "/readyz"):
         yield port
 
 
@@ -99,13 +97,15 @@ def direct_call(port: int) -> Callable[[bytes], None]:
     return call
 
 
-def added_ms(
-    direct: Callable[[bytes], None], asked: Callable[[bytes], object], image: bytes, calls: int
-) -> dict[str, float]:
+def added_ms(direct: Callable[[bytes], None], asked: Connection, image: bytes, calls: int) -> dict[str, float]:
     """Milliseconds at the median of alternating calls, after some to warm up: direct, by HTTP, their difference."""
     times: dict[str, list[float]] = {"direct": [], "HTTP": []}
+
+    def by_http(photo: bytes) -> None:
+        _ = asked.ask(photo).probabilities  # raises unless it was answered
+
     for number in range(calls + 20):
-        for name, call in (("direct", direct), ("HTTP", asked)):
+        for name, call in (("direct", direct), ("HTTP", by_http)):
             start = time.perf_counter()
             call(image)
             if number >= 20:
@@ -116,31 +116,32 @@ def added_ms(
 
 def measure(given: argparse.Namespace) -> dict[str, object]:
     """All figures of one run."""
-    photos = {"baseline": photo(progressive=False), "progressive": photo(progressive=True)}
+    images = {"baseline": photo(progressive=False), "progressive": photo(progressive=True)}
     with ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         say("starting Triton, the gateway, LitServe and BentoML")
         grpc_port, gateway = running.enter_context(null_stack(folder))
         targets = {
-            GATEWAY: load.Target(gateway),
-            GATEWAY_FORM: load.Target(gateway, form_field="file"),
-            LITSERVE: load.Target(running.enter_context(litserve()), form_field="request"),
-            BENTOML: load.Target(running.enter_context(bentoml())),
+            GATEWAY: HttpTarget(gateway),
+            GATEWAY_FORM: HttpTarget(gateway, form_field="file"),
+            LITSERVE: HttpTarget(running.enter_context(litserve()), form_field="request"),
+            BENTOML: HttpTarget(running.enter_context(bentoml())),
         }
         direct = direct_call(grpc_port)
         costs: dict[str, list[dict[str, float]]] = {}
         rates: dict[str, list[float]] = {name: [] for name in targets}
         for number in range(given.rounds):
-            for kind, image in photos.items():
-                with load.connected(gateway) as asked:
+            for kind, image in images.items():
+                with closing(targets[GATEWAY].connect()) as asked:
                     costs.setdefault(kind, []).append(added_ms(direct, asked, image, given.calls))
             for name, target in targets.items() if number % 2 == 0 else reversed(targets.items()):
-                result = load.closed_loop(target, [photos["baseline"]], given.clients, given.seconds)
-                if result.failures:
-                    raise SystemExit(f"bench: {name} failed {result.failures} times: its figures mean nothing.")
-                rates[name].append(result.photos_per_second)
+                with closed.clients(target, [images["baseline"]]) as these:
+                    window = closed.measure(these, given.clients, given.seconds, given.seconds, cpu_s=lambda: 0.0)
+                if failed := failures(these.samples):
+                    raise SystemExit(f"bench: {name} failed {failed} times: its figures mean nothing.")
+                rates[name].append(window.photos_per_second)
             say(f"round {number + 1} of {given.rounds}: " + ", ".join(f"{k} {v[-1]:.0f}/s" for k, v in rates.items()))
-    sizes = {kind: len(image) for kind, image in photos.items()}
+    sizes = {kind: len(image) for kind, image in images.items()}
     return {"hardware": hardware(), "photo_bytes": sizes, "clients": given.clients, "costs": costs, "rates": rates}
 
 

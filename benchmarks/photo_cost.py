@@ -5,57 +5,32 @@ model: its own time is not in it. With `--database postgresql://...` (an empty o
 """
 
 import argparse
-import io
 import json
 import os
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from benchmarks import load
-from benchmarks.__main__ import hardware, say
+from benchmarks.accounting import cpu_s, tree
 from benchmarks.gateway_cost import null_stack
+from benchmarks.machine import hardware, say
+from benchmarks.photos import leaf
+from benchmarks.targets import Connection, HttpTarget
 
 SIZES = {"0.5": (800, 600), "2": (1632, 1224), "12": (4000, 3000)}
 """Width and height in pixels, by megapixels: a messenger's photo, a small camera's, a phone's original."""
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-
-
-def photo(size: tuple[int, int]) -> bytes:
-    """A baseline JPEG with a camera's structure and noise."""
-    rng = np.random.default_rng(7)
-    with Image.open("demo/leaf.jpg") as leaf:
-        base = np.asarray(leaf.convert("RGB").resize(size), np.float32)
-    buffer = io.BytesIO()
-    Image.fromarray(np.clip(base + rng.normal(0, 8, base.shape), 0, 255).astype(np.uint8)).save(
-        buffer, "JPEG", quality=85
-    )
-    return buffer.getvalue()
 
 
 def gateways() -> list[int]:
     """Process ids of the gateway that this process has started, and of its workers."""
-    found = []
-    waiting = [os.getpid()]
-    while waiting:
-        children = [
-            int(pid)
-            for file in Path(f"/proc/{waiting.pop()}/task").glob("*/children")
-            for pid in file.read_text().split()
-        ]
-        waiting += children
-        found += [pid for pid in children if b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return found
+    return [pid for pid in tree([os.getpid()])[1:] if b"gateway" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def cpu_s(pids: list[int]) -> float:
-    """Processor time that these processes have used so far, seconds."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(each[11]) + int(each[12]) for each in fields) * _TICK_S
+def answered(connection: Connection, image: bytes) -> None:
+    """One photo there and back; raises RuntimeError unless it was answered."""
+    _ = connection.ask(image).probabilities
 
 
 def row_cost(url: str) -> dict[str, float]:
@@ -80,13 +55,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, null_stack(Path(folder)) as (_, port):
         pids = gateways()
         for name, size in SIZES.items():
-            image = photo(size)
-            with load.connected(port) as ask:
+            image = leaf(size)
+            with closing(HttpTarget(port).connect()) as connection:
                 for _ in range(10):
-                    ask(image)
+                    answered(connection, image)
                 before = cpu_s(pids)
                 for _ in range(given.photos):
-                    ask(image)
+                    answered(connection, image)
             spent = 1000 * (cpu_s(pids) - before) / given.photos
             result["photo_bytes"][name], result["gateway_cpu_ms"][name] = len(image), round(spent, 2)
             say(f"{name} megapixels, {len(image) / 1e6:.2f} MB: {spent:.1f} ms of processor time")

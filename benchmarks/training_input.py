@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from benchmarks.__main__ import hardware, say, spread
+from benchmarks.machine import hardware, say, spread
 from training.config.groups import AugmentationConfig, DatasetConfig, ModelConfig, TrainingConfig
 from training.data.loading import EpochSampler, TrainingPhotos
 from training.data.photos import Photo

@@ -1,0 +1,34 @@
+"""A batch as LitServe and BentoML hand it over: decoded in threads, the networks over what could be decoded."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.peers.networks import Networks, Views
+
+BATCH = 8
+CORES = len(os.sched_getaffinity(0))
+ENGINE = os.environ.get("PEER_ENGINE", "engine")
+WORKERS = 2 if ENGINE == "engine" else CORES
+"""Our engine shares the cores between processes; PyTorch does best with a process a core, of one thread."""
+
+
+class Batches:
+    """The release's networks, for one worker process."""
+
+    def __init__(self) -> None:
+        self._networks = Networks(max(1, CORES // WORKERS))
+        self._threads = ThreadPoolExecutor(CORES)
+
+    def __call__(self, photos: Sequence[bytes]) -> list[list[float] | None]:
+        """Probabilities of each photo; None of one that cannot be decoded, whose neighbours are answered all the same."""
+        views = list(self._threads.map(self._decode, photos))
+        whole = [each for each in views if each is not None]
+        answers = iter(self._networks(whole) if whole else [])
+        return [None if each is None else next(answers) for each in views]
+
+    def _decode(self, photo: bytes) -> Views | None:
+        try:
+            return self._networks.views(photo)
+        except OSError:
+            return None

@@ -1,0 +1,1 @@
+"""What is compared: each starts as real processes on this machine and is then asked by clients."""

@@ -1,0 +1,64 @@
+"""The peers: FastAPI, LitServe and BentoML, each with PyTorch, ONNX Runtime or our engine inside."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from benchmarks.processes import free_ports, interpreter, running
+from benchmarks.systems.system import Running, Setup
+from benchmarks.targets import HttpTarget
+
+Start = Callable[[Setup], AbstractContextManager[Running]]
+
+
+def _environment(setup: Setup, engine: str) -> dict[str, str]:
+    file = setup.scratch / "release.json"
+    setup.release.write(file)
+    env = {**os.environ, "PEER_RELEASE": str(file), "PEER_ENGINE": engine, "BENTOML_DO_NOT_TRACK": "True"}
+    # shares of the cores, which engines in several processes hand one another
+    env["PEER_LOCKS"] = tempfile.mkdtemp(dir=setup.scratch)
+    env["BENTOML_HOME"] = tempfile.mkdtemp(dir=setup.scratch)
+    env["PEER_DEADLINE_S"] = str(setup.timeout_s if setup.deadline_s is None else setup.deadline_s)
+    return env
+
+
+def fastapi(engine: str) -> Start:
+    """One process of uvicorn."""
+
+    @contextmanager
+    def start(setup: Setup) -> Iterator[Running]:
+        (port,) = free_ports(1)
+        command = [interpreter("peers"), "-m", "uvicorn", "benchmarks.peers.fastapi_app:app"]
+        command += ["--port", str(port), "--log-level", "warning", "--no-access-log"]
+        with running(command, _environment(setup, engine), port) as process:
+            yield Running(HttpTarget(port, timeout_s=setup.timeout_s), (process.pid,))
+
+    return start
+
+
+def litserve(engine: str) -> Start:
+    """LitServe with its batching."""
+
+    @contextmanager
+    def start(setup: Setup) -> Iterator[Running]:
+        (port,) = free_ports(1)
+        command = [interpreter("peers"), "-m", "benchmarks.peers.litserve_app", "--port", str(port)]
+        with running(command, _environment(setup, engine), port, "/health") as process:
+            yield Running(HttpTarget(port, form_field="request", timeout_s=setup.timeout_s), (process.pid,))
+
+    return start
+
+
+def bentoml(engine: str) -> Start:
+    """BentoML with its adaptive batching."""
+
+    @contextmanager
+    def start(setup: Setup) -> Iterator[Running]:
+        (port,) = free_ports(1)
+        command = [interpreter("peers"), "-m", "bentoml", "serve", "benchmarks.peers.bentoml_app:Leaves"]
+        command += ["--host", "127.0.0.1", "--port", str(port)]
+        with running(command, _environment(setup, engine), port, "/readyz") as process:
+            yield Running(HttpTarget(port, form_field="photos", timeout_s=setup.timeout_s), (process.pid,))
+
+    return start
