@@ -141,11 +141,11 @@ gpu-acceptance: env ## on a machine with Docker and a GPU: plans, answers, bad i
 
 PYTEST_FLAGS ?=
 .PHONY: test coverage prove lint typecheck check format docs transcripts bench bench-quick bench-gateway bench-input lint-deploy audit
-test: install-dev install-lint install-gateway install-peers install-test-server install-charts install-tensorrt system-test ## all checks and tests, on a real Triton
+test: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## all checks and tests, on a real Triton
 	@$(MAKE) --no-print-directory lint typecheck
 	$(DEV) -m pytest $(PYTEST_FLAGS)
 
-coverage: install-dev install-lint install-gateway install-peers install-test-server install-charts install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
+coverage: install-dev install-lint install-gateway install-test-server install-charts install-tensorrt system-test ## the tests again, measuring what they reach; fails below 95 %
 	$(DEV) -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
 
 prove: install-dev install-lint install-gateway install-peers install-bot install-dvc install-test-server install-charts install-tensorrt system-test ## the proofs that take minutes: fuzzed uploads and requests, long outages

@@ -1,6 +1,7 @@
 """The peers: FastAPI, LitServe and BentoML, each with PyTorch, ONNX Runtime or our engine inside."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -29,7 +30,9 @@ def fastapi(engine: str) -> Start:
     @contextmanager
     def start(setup: Setup) -> Iterator[Running]:
         (port,) = free_ports(1)
-        command = [interpreter("peers"), "-m", "uvicorn", "benchmarks.peers.fastapi_app:app"]
+        # PyTorch is what measures too; the rest is in the peers' environment only
+        python = sys.executable if engine.startswith("eager") else interpreter("peers")
+        command = [python, "-m", "uvicorn", "benchmarks.peers.fastapi_app:app"]
         command += ["--port", str(port), "--log-level", "warning", "--no-access-log"]
         with running(command, _environment(setup, engine), port) as process:
             yield Running(HttpTarget(port, timeout_s=setup.timeout_s), (process.pid,))

@@ -27,9 +27,12 @@ def system(name: str, code: str) -> System:
     @contextmanager
     def start(_setup: Setup) -> Iterator[Running]:
         process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
-        yield Running(Slow(0), (process.pid,))
-        process.terminate()
-        process.communicate(timeout=30)
+        try:
+            yield Running(Slow(0), (process.pid,))
+            process.terminate()
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
 
     return System(name, name, name, start)
 

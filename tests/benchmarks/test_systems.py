@@ -23,7 +23,7 @@ REPOSITORY, MEMBERS = ROOT / "demo/model_repository", ROOT / "demo/members"
 def test_release_of_the_demo_as_peers_need_it(tmp_path: Path) -> None:
     found = release.read(REPOSITORY, MEMBERS)
     assert found.ensemble == "leaf_ensemble_1"
-    assert [member.name for member in found.members] == ["resnet18_narrow", "tiny_vit_narrow"]
+    assert [member.name for member in found.members] == ["resnet18_narrow", "resnet18_wide"]
     assert sum(member.weight for member in found.members) == pytest.approx(1)
     for member in found.members:
         assert Path(member.onnx).is_file()
@@ -31,12 +31,12 @@ def test_release_of_the_demo_as_peers_need_it(tmp_path: Path) -> None:
         assert (member.input, member.output) == (f"pixels_{member.name}", f"probabilities_{member.name}")
         assert member.precision == "float32"
     found.write(tmp_path / "release.json")
-    assert json.loads((tmp_path / "release.json").read_text())["members"][0]["temperature"] == 0.664
+    assert json.loads((tmp_path / "release.json").read_text())["members"][0]["temperature"] == 0.7446
 
 
 def test_release_in_another_precision(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY, tmp_path / "repository")
-    (tmp_path / "repository/tiny_vit_narrow/1/cpu_engine.json").write_text('{"precision": "int8"}')
+    (tmp_path / "repository/resnet18_wide/1/cpu_engine.json").write_text('{"precision": "int8"}')
     found = release.read(tmp_path / "repository", MEMBERS)
     assert [member.precision for member in found.members] == ["float32", "int8"]
 
