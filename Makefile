@@ -83,7 +83,7 @@ retrain: install-dev install-gateway ## confirmed feedback and base data to a ca
 	    $(if $(PLANS),--plans "$(PLANS)") $(if $(EXPORT_FLAGS),--export-flags $(EXPORT_FLAGS))
 
 FULLSIZE := build/fullsize
-CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,vit_base_384=int8)
+CPU_PRECISION ?= bfloat16 $(if $(MEMBERS),,$(if $(PHOTOS),vit_base_384=int8))
 fullsize: install-dev ## the real pair at full size into build/fullsize (MEMBERS=folders, else seeded weights; PHOTOS=folder)
 	rm -rf $(FULLSIZE)/model_repository
 	$(if $(MEMBERS),,$(DEV) -m export seeded --out $(FULLSIZE)/members --classes training/tasks/cassava.json $(if $(PHOTOS),--photos "$(PHOTOS)"))

@@ -40,7 +40,7 @@ def write(given: argparse.Namespace, folders: list[Path]) -> None:
     """Write the next release of some trained-model folders."""
     from export.members import read_member
     from export.options import ReleaseOptions, cpu_precisions
-    from export.photos import read_photo, sample_photos
+    from export.photos import calibration_photos, read_photo, sample_photos
     from export.refusal import RefusalOptions
     from export.release import write_release
     from export.summary import next_command, of_release
@@ -48,9 +48,12 @@ def write(given: argparse.Namespace, folders: list[Path]) -> None:
     start = time.monotonic()
     members = [read_member(folder.resolve()) for folder in folders]
     precision, precision_of = cpu_precisions(given.cpu_precision, [member.name for member in members])
+    wanted = "int8" in (precision, *precision_of.values())
+    calibrating = calibration_photos(given.photos, given.check_photos) if wanted else []
     options = ReleaseOptions(
         cpu_precision=precision,
         cpu_precision_of=precision_of,
+        calibration_photos=calibrating,
         float16_weights=given.float16_weights,
         half_precision=given.half_precision,
         coverage=given.coverage,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export import (
+    activation_ranges,
     averaging,
     configuration,
     evidence,
@@ -30,6 +31,7 @@ from export.durable import write
 from export.facts import release_facts
 from export.gates import Gates
 from export.members import Member
+from export.networks import Classifier
 from export.options import ReleaseOptions
 from export.outliers import OutlierModel, Vectors
 from export.refusal import Gathered
@@ -102,11 +104,10 @@ class Draft:
         file.parent.mkdir(parents=True)
         if self.options.half_precision:
             onnx.save(half_precision.to_half(model), file.with_name(HALF))
+        precision = self._write_cpu_engine(member, classifier, model, file.with_name("cpu_engine.json"))
         if self.options.float16_weights:
             onnx_model.store_weights_as_float16(model)
         onnx.save(model, file)
-        precision = self.options.cpu_precision_of.get(member.name, self.options.cpu_precision)
-        (file.parent / "cpu_engine.json").write_text(json.dumps({"precision": precision}) + "\n")
         gate = "parity_float16_weights" if self.options.float16_weights else "parity"
         expected = onnx_model.answers(classifier, pixels)
         difference = onnx_model.check_parity(member, file, pixels, expected, self.gates.bound(gate))
@@ -126,6 +127,19 @@ class Draft:
             count = sum(map(len, self.groups.values()))
             self.progress(f"{member.name}: looking at {count} photos for the outlier score")
             self.gathered.members.append(refusal.gather(classifier, self.groups))
+
+    def _write_cpu_engine(self, member: Member, classifier: Classifier, model: onnx.ModelProto, file: Path) -> str:
+        """What the member's CPU engine is told; returns its precision."""
+        precision = self.options.precision(member.name)
+        settings: dict[str, Any] = {"precision": precision}
+        if precision == "int8":
+            self.progress(
+                f"{member.name}: measuring activations on {len(self.options.calibration_photos)} photos for int8"
+            )
+            pixels = onnx_model.view(classifier, self.options.calibration_photos)
+            settings["activation_ranges"] = activation_ranges.measure(model, pixels.numpy())
+        file.write_text(json.dumps(settings) + "\n")
+        return precision
 
     def _check_half(self, member: Member, file: Path, pixels: torch.Tensor) -> float:
         bound = self.gates.bound("half_precision")

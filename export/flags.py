@@ -60,7 +60,8 @@ def release_flags(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PRECISION",
-        help="on machines without a GPU: float32 (default), bfloat16 or int8, or MEMBER=PRECISION for single members",
+        help="on machines without a GPU: float32 (default), bfloat16, or int8, which is calibrated on --photos; or "
+        "MEMBER=PRECISION for single members",
     )
     command.add_argument(
         "--half-precision",

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from export.errors import ExportError
+from export.members import Member
 from export.refusal import RefusalOptions
 from export.timing import SECONDS
 
@@ -21,6 +22,8 @@ class ReleaseOptions:
     """What members compute in on a machine without a GPU: `float32`, `bfloat16` or `int8`."""
     cpu_precision_of: Mapping[str, str] = field(default_factory=dict)
     """The same for single members, by name."""
+    calibration_photos: Sequence[Image.Image] = ()
+    """What the activations of int8 members are measured on: other photos than those of the checks."""
     float16_weights: bool = False
     """Store ONNX weights as float16: half the file, the same arithmetic."""
     coverage: float = 0.9
@@ -41,6 +44,18 @@ class ReleaseOptions:
     """Photos that travel with the release, at most three; empty: the first on which the conversion is checked."""
     triton_python: Path | None = None
     """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""
+
+    def precision(self, member: str) -> str:
+        """What a member computes in on a machine without a GPU."""
+        return self.cpu_precision_of.get(member, self.cpu_precision)
+
+    def check(self, members: Sequence[Member]) -> None:
+        """Raises ExportError where a member is to compute in int8 and there are no photos to calibrate it on."""
+        uncalibrated = [m.name for m in members if self.precision(m.name) == "int8" and not self.calibration_photos]
+        if uncalibrated:
+            raise ExportError(
+                f"int8 ({', '.join(uncalibrated)}) is calibrated on photos: say where some lie with --photos, or choose bfloat16."
+            )
 
 
 def cpu_precisions(words: list[str], members: list[str]) -> tuple[str, dict[str, str]]:

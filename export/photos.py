@@ -12,6 +12,8 @@ from export.errors import ExportError
 from export.leaf_drawing import draw_leaf
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}
+CALIBRATION = 16
+"""Photos that int8 is calibrated on: twice as many move no range."""
 THUMBNAIL_SIDES = (64, 360)
 THUMBNAIL_QUALITIES = (70, 80, 90, 95)
 T = TypeVar("T")
@@ -26,6 +28,21 @@ def sample_photos(folder: Path | None, count: int) -> list[Image.Image]:
     if folder is None:
         return [draw_leaf(seed) for seed in range(count)]
     return [read_photo(file) for file in spread(photo_files(folder), count)]
+
+
+def calibration_photos(folder: Path | None, checked: int) -> list[Image.Image]:
+    """Photos from all over a folder that are not among the `checked` ones of `sample_photos`; none without a folder.
+
+    Raises:
+        ExportError: it holds no others.
+    """
+    if folder is None:
+        return []
+    files = photo_files(folder)
+    others = sorted(set(files) - set(spread(files, checked)))
+    if not others:
+        raise ExportError(f"{folder} holds no photos beyond the {checked} of the checks: int8 is calibrated on others.")
+    return [read_photo(file) for file in spread(others, CALIBRATION)]
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:

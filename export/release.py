@@ -52,6 +52,7 @@ def write_release(
         ExportError: any of its kinds; the repository's releases are as before.
     """
     check_together(members)
+    options.check(members)
     samples = list(photos) or [draw_leaf(seed) for seed in range(4)]
     with (
         writing(repository, progress),

@@ -13,6 +13,7 @@ import triton_python_backend_utils as pb_utils
 
 from server.cores import CoreShares
 from server.engine import Arrays, Engine
+from server.members import EngineSettings
 
 
 class OnnxModel:
@@ -21,11 +22,11 @@ class OnnxModel:
     Serves the configuration of a production backend unchanged: reads input and output names from it.
     """
 
-    def __init__(self, args: dict[str, str], precision: str, cores: int, shares: CoreShares | None) -> None:
+    def __init__(self, args: dict[str, str], settings: EngineSettings, cores: int, shares: CoreShares | None) -> None:
         configuration = json.loads(args["model_config"])
         self._inputs = [tensor["name"] for tensor in configuration["input"]]
         self._outputs = [tensor["name"] for tensor in configuration["output"]]
-        self._engine = Engine(version_folder(args) / "model.onnx", precision, cores, shares)
+        self._engine = Engine(version_folder(args) / "model.onnx", settings, cores, shares)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """The rows of all requests of the dynamic batch together, then each request its own answers."""

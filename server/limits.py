@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from server import repository
 from server.cores import CoreShares
 from server.engine import Engine
-from server.members import engine_cores, engine_precision
+from server.members import engine_cores, engine_settings
 
 BATCH = 8
 Member = tuple[Engine, list[dict[str, NDArray[np.float32]]]]
@@ -37,7 +37,7 @@ def members(folder: Path, locks: Path, cores: int) -> list[Member]:
         if configuration.backend != "tensorrt":
             continue
         version = folder / step.model_name / str(step.model_version)
-        engine = Engine(version / "model.onnx", engine_precision(version), cores, CoreShares(locks, cores))
+        engine = Engine(version / "model.onnx", engine_settings(version), cores, CoreShares(locks, cores))
         pixels = np.random.default_rng(0).normal(size=(BATCH, *configuration.input[0].dims)).astype(np.float32)
         found.append((engine, [{configuration.input[0].name: pixels[i : i + 1]} for i in range(BATCH)]))
     return found

@@ -2,21 +2,31 @@
 
 import json
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.cores import usable_cores
+from server.quantization import Ranges
 
 CPU_ENGINE = "cpu_engine.json"
 """Beside a member's `model.onnx`: `{"precision": "bfloat16"}`. GPU hosts do not read it."""
 
 
-def engine_precision(version_folder: Path) -> str:
+@dataclass(frozen=True)
+class EngineSettings:
+    """`activation_ranges` of the layers that `int8` changes; empty where the export did not measure them."""
+
+    precision: str = "float32"
+    activation_ranges: Ranges = field(default_factory=dict)
+
+
+def engine_settings(version_folder: Path) -> EngineSettings:
     """The launcher's `--precision`, else the release's own choice, else float32."""
-    told = os.environ.get("LEAF_CPU_PRECISION", "configured")
-    if told != "configured":
-        return told
     file = version_folder / CPU_ENGINE
-    return str(json.loads(file.read_text())["precision"]) if file.is_file() else "float32"
+    said = json.loads(file.read_text()) if file.is_file() else {}
+    told = os.environ.get("LEAF_CPU_PRECISION", "configured")
+    precision = said.get("precision", "float32") if told == "configured" else told
+    return EngineSettings(str(precision), said.get("activation_ranges", {}))
 
 
 def engine_cores() -> int:

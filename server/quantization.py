@@ -1,46 +1,51 @@
-"""Linear layers in int8: weights quantised once in groups, activations by the engine as they come.
+"""Linear layers in int8: weights by output channel, activations by the ranges that the export measured on photos.
 
-Dynamic quantisation needs no calibration photos: each group of 64 activations of each token gets its own scale.
+Static ranges let the engine multiply int8 with int8 (VNNI, AMX). What is not a layer of `ranges` stays as it was.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import openvino
+from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-WEIGHT_GROUP = 64
-ACTIVATION_GROUP = 64
-SMALLEST_SIDE = 256
+LEVELS = 256
+Ranges = Mapping[str, Sequence[float]]
+"""Lowest and highest value of a layer's input, by the name of its output tensor."""
 
 
-def quantize_linear_layers(network: openvino.Model) -> int:
-    """Replace the weights of large linear layers by int8 groups with float scales, in place.
+def quantize_linear_layers(network: openvino.Model, ranges: Ranges) -> int:
+    """Replace the linear layers that `ranges` names by int8 ones, in place.
 
     Returns:
         How many layers were changed.
     """
     changed = 0
-    for operation in network.get_ordered_ops():
-        if operation.get_type_name() != "MatMul":
+    for layer in network.get_ordered_ops():
+        name = next(iter(layer.output(0).get_names() & ranges.keys()), None) if layer.get_output_size() else None
+        if name is None or layer.get_type_name() != "MatMul":
             continue
-        weights = operation.input_value(1).get_node()
-        if weights.get_type_name() != "Constant" or not is_large(list(weights.get_output_shape(0))):
-            continue
-        values = weights.data if operation.get_attributes()["transpose_b"] else weights.data.T
-        outputs, inputs = values.shape
-        grouped = values.reshape(outputs, inputs // WEIGHT_GROUP, WEIGHT_GROUP).astype(np.float32)
-        scale = np.maximum(np.abs(grouped).max(axis=2, keepdims=True) / 127, np.finfo(np.float32).tiny)
-        quantized = np.round(grouped / scale).astype(np.int8)
-        # the engine recognises this pattern as compressed weights
-        restored = ops.multiply(ops.convert(ops.constant(quantized), np.float32), ops.constant(scale))
-        flat = ops.reshape(restored, ops.constant(np.array([outputs, inputs])), False)
-        replacement = ops.matmul(operation.input_value(0), flat, False, True)
-        for target in operation.output(0).get_target_inputs():
+        bounds = [ops.constant(np.float32(value)) for value in ranges[name]]
+        rounded = ops.fake_quantize(layer.input_value(0), *bounds, *bounds, LEVELS)
+        replacement = ops.matmul(rounded, _int8(_weights(layer)), False, True)
+        for target in layer.output(0).get_target_inputs():
             target.replace_source_output(replacement.output(0))
         changed += 1
     network.validate_nodes_and_infer_types()
     return changed
 
 
-def is_large(shape: list[int]) -> bool:
-    """Whether a weight matrix is worth it; a head of a few classes is not."""
-    return len(shape) == 2 and min(shape) >= SMALLEST_SIDE and not any(side % WEIGHT_GROUP for side in shape)
+def _weights(layer: openvino.Node) -> NDArray[np.float32]:
+    """[outputs, inputs]; files with float16 weights convert them first."""
+    source = layer.input_value(1).get_node()
+    constant = source.input_value(0).get_node() if source.get_type_name() == "Convert" else source
+    values = constant.data.astype(np.float32)
+    return np.ascontiguousarray(values if layer.get_attributes()["transpose_b"] else values.T)
+
+
+def _int8(weights: NDArray[np.float32]) -> openvino.Node:
+    """The pattern that the engine knows as int8 weights with a scale for each output channel."""
+    scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny)
+    quantized = np.round(weights / scale).astype(np.int8)
+    return ops.multiply(ops.convert(ops.constant(quantized), np.float32), ops.constant(scale))

@@ -100,10 +100,12 @@ def _onnxruntime(member: dict[str, Any], _network: torch.nn.Module, threads: int
 def _engine(member: dict[str, Any], _network: torch.nn.Module, _threads: int) -> Network:
     from server.cores import CoreShares
     from server.engine import Engine
+    from server.members import engine_settings
 
     cores = len(os.sched_getaffinity(0))
     shares = CoreShares(Path(os.environ["PEER_LOCKS"]), cores)
-    engine = Engine(Path(member["onnx"]), member["precision"], cores, shares)
+    file = Path(member["onnx"])
+    engine = Engine(file, engine_settings(file.parent), cores, shares)
 
     def run(pixels: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         answers = engine([{member["input"]: each} for each in pixels])

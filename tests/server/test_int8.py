@@ -14,6 +14,8 @@ from processes import ROOT, TRITON_PYTHON, TritonProcess, free_ports
 from tiny_networks import production_repository
 from triton_client import infer
 
+from export import activation_ranges
+
 SIDE = 320
 STEP = "vit_base_384"
 
@@ -26,7 +28,7 @@ def wide_network(file: Path) -> onnx.ModelProto:
         "widen": rng.normal(size=(3, SIDE)),
         "first": rng.normal(size=(SIDE, SIDE)) / SIDE**0.5,
         "second": rng.normal(size=(SIDE, SIDE)) / SIDE**0.5,
-        "weights": 8 * rng.normal(size=(SIDE, 5)) / SIDE**0.5,
+        "weights": 4 * rng.normal(size=(SIDE, 5)) / SIDE**0.5,
     }
     kept = [tensor for tensor in model.graph.initializer if tensor.name not in weights]
     del model.graph.initializer[:]
@@ -70,10 +72,24 @@ def answers(repository: Path, ensemble: str) -> np.ndarray:
 
 def test_a_release_may_ask_for_int8(repository: tuple[Path, str]) -> None:
     full = answers(*repository)
-    (repository[0] / STEP / "1" / "cpu_engine.json").write_text(json.dumps({"precision": "int8"}))
+    version = repository[0] / STEP / "1"
+    model = onnx.load(version / "model.onnx")
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
+    photos = [np.full(shape, value, np.float32) for value in (-1, -0.5, 0.5, 1)]
+    ranges = activation_ranges.measure(model, np.stack(photos))
+    assert ranges.keys() == {"b", "d"}
+    settings = {"precision": "int8", "activation_ranges": ranges}
+    (version / "cpu_engine.json").write_text(json.dumps(settings))
     eighth = answers(*repository)
     assert full.std(axis=0).max() > 0.02
     assert 0 < np.abs(full - eighth).max() < 0.03
+
+
+def test_int8_that_was_not_calibrated_says_what_to_do(repository: tuple[Path, str]) -> None:
+    (repository[0] / STEP / "1" / "cpu_engine.json").write_text(json.dumps({"precision": "int8"}))
+    triton = TritonProcess(repository[0], free_ports(3), load=(repository[1],))
+    with pytest.raises(AssertionError, match="was not calibrated for int8: export it with --photos"):
+        triton.start()
 
 
 def test_the_limits_of_the_engines_are_measured(repository: tuple[Path, str]) -> None:

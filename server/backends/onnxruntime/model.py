@@ -7,6 +7,7 @@ from typing import Any
 sys.path.insert(0, os.environ["LEAF_ROOT"])  # the stub ignores PYTHONPATH
 
 from server.batches import OnnxModel
+from server.members import EngineSettings
 
 
 class TritonPythonModel:
@@ -14,7 +15,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Compile this version's network."""
-        self._model = OnnxModel(args, "float32", cores=1, shares=None)
+        self._model = OnnxModel(args, EngineSettings(), cores=1, shares=None)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One inference for the dynamic batch."""

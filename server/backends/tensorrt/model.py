@@ -9,7 +9,7 @@ sys.path.insert(0, os.environ["LEAF_ROOT"])  # the stub ignores PYTHONPATH
 
 from server.batches import OnnxModel, version_folder
 from server.cores import CoreShares
-from server.members import engine_cores, engine_precision
+from server.members import engine_cores, engine_settings
 
 
 class TritonPythonModel:
@@ -19,7 +19,7 @@ class TritonPythonModel:
         """Compile this version's network in the precision that its release asks for, unless the launcher was told."""
         cores = engine_cores()
         shares = CoreShares(Path(os.environ["LEAF_SHARES"]), cores)
-        self._model = OnnxModel(args, engine_precision(version_folder(args)), cores, shares)
+        self._model = OnnxModel(args, engine_settings(version_folder(args)), cores, shares)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One inference for the dynamic batch."""
