@@ -23,7 +23,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from export.locking import LOCK, writing
 
-FEW, MANY = 3, 30
+FEW, MANY = 1, 30
 """Kills of the ordinary test and of the long proof."""
 
 

@@ -45,6 +45,8 @@ ENCODINGS: dict[str, Encoding] = {
     "webp": lambda picture: encode(picture, "WEBP", quality=90, method=0),
 }
 
+RARE = {"jpeg-cmyk", "png-alpha", "png-palette", "png-16-bit", "bmp"}
+
 
 @cache
 def wide() -> Image.Image:
@@ -100,7 +102,9 @@ def assert_same(pairs: list[tuple[Answer, Answer]]) -> None:
         assert whole.ensemble.argmax() == reduced.ensemble.argmax()
 
 
-@pytest.mark.parametrize("name", ENCODINGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in RARE else []) for name in ENCODINGS]
+)
 def test_answer_stays_the_same(ask: Callable[[list[bytes]], list[tuple[Answer, Answer]]], name: str) -> None:
     assert_same(ask([ENCODINGS[name](wide())]))
 
