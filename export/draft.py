@@ -138,6 +138,9 @@ class Draft:
             )
             pixels = onnx_model.view(classifier, self.options.calibration_photos)
             settings["activation_ranges"] = activation_ranges.measure(model, pixels.numpy())
+            self.progress(
+                f"{member.name}: {len(settings['activation_ranges'])} linear layers in int8, the rest in bfloat16"
+            )
         file.write_text(json.dumps(settings) + "\n")
         return precision
 

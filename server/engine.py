@@ -43,7 +43,7 @@ class Engine:
     """
 
     def __init__(self, model: Path, settings: EngineSettings, cores: int, shares: CoreShares | None) -> None:
-        if settings.precision == "int8" and not settings.activation_ranges:
+        if settings.precision == "int8" and settings.activation_ranges is None:
             raise ValueError(
                 f"{model} was not calibrated for int8: export it with --photos and --cpu-precision int8, or choose bfloat16."
             )
@@ -91,7 +91,7 @@ class Engine:
         if rows is not None:
             shapes = {port: port.get_partial_shape() for port in network.inputs}
             network.reshape({port: [rows, *list(shape)[1:]] for port, shape in shapes.items()})
-        if self._settings.precision == "int8":
+        if self._settings.precision == "int8" and self._settings.activation_ranges is not None:
             quantize_linear_layers(network, self._settings.activation_ranges)
         return network
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from server.cores import usable_cores
@@ -14,10 +14,10 @@ CPU_ENGINE = "cpu_engine.json"
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """`activation_ranges` of the layers that `int8` changes; empty where the export did not measure them."""
+    """`activation_ranges` of the layers that `int8` changes; None where the export did not measure them."""
 
     precision: str = "float32"
-    activation_ranges: Ranges = field(default_factory=dict)
+    activation_ranges: Ranges | None = None
 
 
 def engine_settings(version_folder: Path) -> EngineSettings:
@@ -26,7 +26,7 @@ def engine_settings(version_folder: Path) -> EngineSettings:
     said = json.loads(file.read_text()) if file.is_file() else {}
     told = os.environ.get("LEAF_CPU_PRECISION", "configured")
     precision = said.get("precision", "float32") if told == "configured" else told
-    return EngineSettings(str(precision), said.get("activation_ranges", {}))
+    return EngineSettings(str(precision), said.get("activation_ranges"))
 
 
 def engine_cores() -> int:

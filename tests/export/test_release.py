@@ -48,7 +48,8 @@ def grown(released: Path, trained: Path, tmp_path_factory: pytest.TempPathFactor
     for file in members.rglob("*.npz"):
         file.unlink()
     (folder / "photos").mkdir()
-    textured(80, 80).save(folder / "photos" / "one.png")
+    for seed in range(3):  # two are for the checks
+        textured(80, 80, seed=seed).save(folder / "photos" / f"{seed}.png")
     shutil.copytree(released, folder / "repository")
     flags = ("--photos", str(folder / "photos"), "--cpu-precision", "bfloat16", "other_vit=int8")
     flags = (*flags, "--latency-seconds", "0")
@@ -343,6 +344,14 @@ def test_each_member_has_its_own_precision(grown: Path) -> None:
         for name in ("small_cnn", "other_vit")
     }
     assert said == {"small_cnn": "bfloat16", "other_vit": "int8"}
+
+
+def test_int8_is_calibrated_on_photos(
+    grown: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert json.loads((grown / "other_vit/3/cpu_engine.json").read_text())["activation_ranges"] == {}  # it is too small
+    assert release(trained, tmp_path / "repository", "--cpu-precision", "small_vit=int8") == 1
+    assert "int8 (small_vit) is calibrated on photos: say where some lie with --photos" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("coverage", ["0", "1", "1.5"])
