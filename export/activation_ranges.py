@@ -33,6 +33,8 @@ def measure(model: onnx.ModelProto, pixels: NDArray[np.float32]) -> dict[str, li
         for node in model.graph.node
         if node.op_type == "MatMul" and node.input[1] in large
     }
+    if not layers:
+        return {}
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
