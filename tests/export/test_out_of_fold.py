@@ -1,20 +1,24 @@
 """Thresholds from out-of-fold answers: fitted on more photos than validation has, and never on test photos."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import ROOT
 
 from export.calibration import calibrate
+from export.configuration import from_text
 from export.errors import MemberError, MembersDisagreeError
 from export.facts import release_facts
-from export.gates import Gates
+from export.gates import DEFAULTS, Gates
 from export.judging import judge_coverage
 from export.members import Member, check_together, read_member
 from export.thresholds import prediction_set_probability
 
 NAMES = ("small_cnn", "small_vit")
+DEMO = ROOT / "demo"
 CLASSES = 5
 PHOTOS = 300
 
@@ -103,6 +107,21 @@ def test_damaged_ones_are_named(folders: Path) -> None:
     (folders / "small_cnn" / "oof.npz").write_bytes(b"no archive")
     with pytest.raises(MemberError, match=r"oof\.npz is damaged"):
         read(folders)
+
+
+def test_the_demo_s_release_is_fitted_on_them_and_keeps_its_coverage() -> None:
+    members = [read_member(folder) for folder in sorted((DEMO / "members").iterdir())]
+    check_together(members)
+    facts = release_facts(1, members, calibrate(members, "equal"), 0.9)
+    config = from_text((DEMO / "model_repository" / "leaf_ensemble_1" / "config.pbtxt").read_text(encoding="utf-8"))
+    committed = {key: json.loads(config.parameters[key].string_value) for key in ("thresholds", "metrics")}
+    assert committed["thresholds"]["fitted_on"] == {"predictions": "out_of_fold", "photos": 805}
+    least = facts["thresholds"]["prediction_set_probability"]
+    assert committed["thresholds"]["prediction_set_probability"] == pytest.approx(least, rel=1e-6)
+    covered = committed["metrics"]["prediction_set_coverage"]
+    assert facts["metrics"]["prediction_set_coverage"] == covered
+    assert abs(covered - 0.9) <= DEFAULTS["coverage"]
+    assert f"hold the truth on {covered:.1%}".replace("%", " %") in (DEMO / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_a_threshold_from_many_photos_scatters_less() -> None:
