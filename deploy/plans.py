@@ -5,14 +5,11 @@ what `python -m export verify` says of each release. Standard library only.
 """
 
 import argparse
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-from deploy.triton import ROOT, StartError, compute_capabilities, newest_ensemble
-
-NAMED = re.compile(r"leaf_ensemble_([1-9][0-9]*): ")
+from deploy.triton import NAMED, ROOT, StartError, compute_capabilities, newest_ensemble
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

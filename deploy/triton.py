@@ -1,6 +1,7 @@
 """`python3 -m deploy.triton --repository /models`: what Triton's container runs. Standard library only.
 
-On a GPU the plans are checked first (`python -m export verify`), then the newest release is served. `--cpu` serves with the
+On a GPU the plans are checked first (`python -m export verify`), then the newest release that has them is served: one that
+has none here yet is left out, as a version without a plan keeps its whole step from loading. `--cpu` serves with the
 stand-in backends of server/ instead. Loading and unloading needs the secret of TRITON_CONTROL_SECRET, which the gateway sends.
 """
 
@@ -9,11 +10,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENSEMBLE = re.compile(r"leaf_ensemble_([1-9][0-9]*)")
+NAMED = re.compile(r"leaf_ensemble_([1-9][0-9]*): ")
+"""How export's check names a release that this host cannot load."""
 LEAST_SECRET_CHARACTERS = 32
 EXIT_TIMEOUT_S = 30
 CONTROL_HEADER = "admin-key"
@@ -133,18 +137,66 @@ def compute_capabilities() -> list[str]:
     return answer.stdout.split()
 
 
-def verify(repository: Path, capabilities: list[str]) -> None:
-    """Have export's own check say what this host cannot load.
+def unplanned(repository: Path, capabilities: list[str]) -> set[int]:
+    """Numbers of the releases that this host cannot load; export's own check has said why.
 
     Raises:
-        StartError: something; it has said what.
+        StartError: it fails, and names no release.
     """
+    numbers: set[int] = set()
     for capability in sorted(set(capabilities)):
         command = [sys.executable, "-m", "export", "verify", "--repository", str(repository)]
-        if subprocess.run([*command, "--compute-capability", capability], cwd=ROOT, check=False).returncode:
-            raise StartError(
-                "Triton is not started with plans that it cannot load: see above; `make plans` builds them."
-            )
+        command += ["--compute-capability", capability]
+        checked = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+        sys.stderr.write(checked.stderr)
+        named = {int(number) for number in NAMED.findall(checked.stderr)}
+        if checked.returncode and not named:
+            raise StartError("The plans could not be checked: see above.")
+        numbers |= named
+    return numbers
+
+
+def without(repository: Path, numbers: set[int], folder: Path) -> Path:
+    """Fill `folder` with links to a repository's files, but for some releases.
+
+    Steps that hold none of their versions are one link each, so that a later version of them is seen.
+
+    Raises:
+        StartError: no release is left.
+    """
+    versions = {str(number) for number in numbers}
+    for source in sorted(repository.resolve().iterdir()):
+        match, target = ENSEMBLE.fullmatch(source.name), folder / source.name
+        if source.name.startswith(".") or (match and match[1] in versions):
+            continue
+        if any((source / version).is_dir() for version in versions):
+            target.mkdir()
+            for inner in source.iterdir():
+                if inner.name not in versions:
+                    (target / inner.name).symlink_to(inner)
+        else:
+            target.symlink_to(source)
+    if not any(ENSEMBLE.fullmatch(path.name) for path in folder.iterdir()):
+        raise StartError("Triton is not started with plans that it cannot load: see above; `make plans` builds them.")
+    return folder
+
+
+def loadable(repository: Path, capabilities: list[str]) -> Path:
+    """What to serve on this host: the repository, or where a release has no plan yet, links to the others.
+
+    Raises:
+        StartError: no release can be loaded.
+    """
+    numbers = unplanned(repository, capabilities)
+    if not numbers:
+        return repository
+    served = without(repository, numbers, Path(tempfile.mkdtemp(prefix="leaf_models_")))
+    listed = ", ".join(map(str, sorted(numbers)))
+    sys.stderr.write(
+        f"triton: release {listed} is left out, see above; it can be promoted once `make plans` has built its plans and "
+        "Triton has been started again.\n"
+    )
+    return served
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,8 +207,9 @@ def main(arguments: list[str] | None = None) -> int:
             command = cpu_command(given, os.environ)
         else:
             capabilities = compute_capabilities()
+            newest_ensemble(given.repository)  # says what to do where there is none
+            given.repository = loadable(given.repository, capabilities)
             command = gpu_command(given, os.environ, len(capabilities))
-            verify(given.repository, capabilities)
         os.execv(command[0], command)  # noqa: S606 - signals reach it itself
     except StartError as error:
         sys.stderr.write(f"triton: {error}\n")

@@ -4,10 +4,12 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from export.errors import ExportError
-from export.flags import registry_flags, release_flags
+from export.flags import compare_flags, registry_flags, release_flags
 from export.verify import PINNED_TENSORRT
 
 
@@ -25,7 +27,8 @@ def release(given: argparse.Namespace) -> None:
     from export.champions import fetch
 
     with tempfile.TemporaryDirectory() as scratch:
-        write(given, fetch(Path(scratch), given.task, given.tracking, say))
+        fetched = fetch(Path(scratch), given.task, given.tracking, say)
+        write(given, list(fetched), {folder.name: champion.said() for folder, champion in fetched.items()})
 
 
 def champions(given: argparse.Namespace) -> None:
@@ -36,8 +39,8 @@ def champions(given: argparse.Namespace) -> None:
         sys.stdout.write(f"{folder}\n")
 
 
-def write(given: argparse.Namespace, folders: list[Path]) -> None:
-    """Write the next release of some trained-model folders."""
+def write(given: argparse.Namespace, folders: list[Path], registered: Mapping[str, Any] | None = None) -> None:
+    """Write the next release of some trained-model folders; `registered` says which versions they are, by member."""
     from export.members import read_member
     from export.options import ReleaseOptions, cpu_precisions
     from export.photos import calibration_photos, read_photo, sample_photos
@@ -70,6 +73,7 @@ def write(given: argparse.Namespace, folders: list[Path]) -> None:
         latency_seconds=given.latency_seconds,
         follows=given.follows,
         probe_photos=[read_photo(file) for file in given.probes],
+        registered=registered or {},
         triton_python=given.triton_python,
     )
     photos = sample_photos(given.photos, given.check_photos)
@@ -96,13 +100,25 @@ def plan(given: argparse.Namespace) -> None:
     build_release(given.repository, given.release, say, given.replace)
 
 
+def compare(given: argparse.Namespace) -> None:
+    """Compare a release's plans with its ONNX files, on photos."""
+    from export.gates import Gates
+    from export.photos import sample_photos
+    from export.plan_comparison import compare_release
+
+    bound = Gates(dict(given.gate)).bound("plan")
+    photos = sample_photos(given.photos, given.check_photos)
+    compare_release(given.repository, given.release, photos, bound, given.latency_seconds, say)
+
+
 def verify(given: argparse.Namespace) -> None:
     """Check plans against this host."""
     from export import gpus
     from export import verify as checks
 
-    here = [gpu.compute_capability for gpu in gpus.visible()]
-    capabilities = given.compute_capability or sorted({one for one in here if one is not None})
+    capabilities = given.compute_capability
+    if not capabilities:
+        capabilities = sorted({gpu.compute_capability for gpu in gpus.visible() if gpu.compute_capability is not None})
     for line in checks.verify(given.repository, given.tensorrt, capabilities):
         sys.stdout.write(f"{line}\n")
 
@@ -160,6 +176,12 @@ def parser() -> argparse.ArgumentParser:
         "--replace", action="store_true", help="let a plan of another kind of GPU go where there is one name for both"
     )
     command.set_defaults(run=plan)
+
+    command = commands.add_parser(
+        "compare", help="a release's plans against its ONNX files, on the GPU host that serves them"
+    )
+    compare_flags(command)
+    command.set_defaults(run=compare)
 
     command = commands.add_parser("verify", help="whether this host can load a repository's plans")
     command.add_argument("--repository", type=Path, required=True, help="model repository")

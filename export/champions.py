@@ -45,8 +45,12 @@ class Champion:
     split_hash: str
     folder_sha256: str
 
+    def said(self) -> dict[str, Any]:
+        """As the release's report names it; without the address, which may be one of this machine."""
+        return {"model": f"{self.task}-{self.member}", "version": self.number, "run": self.run_id}
 
-def fetch(out: Path, task: str | None, tracking: str, progress: Callable[[str], None]) -> list[Path]:
+
+def fetch(out: Path, task: str | None, tracking: str, progress: Callable[[str], None]) -> dict[Path, Champion]:
     """Download the champions of a task, each into a folder named as the member.
 
     Args:
@@ -56,7 +60,7 @@ def fetch(out: Path, task: str | None, tracking: str, progress: Callable[[str], 
         progress: told which versions are taken, and which are left out as they were tested on other photos.
 
     Returns:
-        The folders, sorted by name.
+        The folders, sorted by name, and which version lies in each.
 
     Raises:
         ChampionError: MLflow is not installed or does not answer, nothing has passed its gate, or a folder is there or
@@ -76,7 +80,7 @@ def fetch(out: Path, task: str | None, tracking: str, progress: Callable[[str], 
                 raise ChampionError(f"{folder} exists: give --out a folder without it.")
             progress(f"{champion.task}-{champion.member}: version {champion.number}, {ALIAS}, from {shown}")
             _download(client, champion, folder)
-    return [out / champion.member for champion in members]
+    return {out / champion.member: champion for champion in members}
 
 
 def _address(tracking: str) -> tuple[str, str]:

@@ -24,10 +24,12 @@ from export import (
     refusal,
     report,
     served,
+    sessions,
 )
 from export.calibration import Calibration, calibrate
 from export.configuration import OUTLIER_SCORE, PROBABILITIES
 from export.durable import write
+from export.errors import ProviderError
 from export.facts import release_facts
 from export.gates import Gates
 from export.members import Member
@@ -110,9 +112,10 @@ class Draft:
         onnx.save(model, file)
         gate = "parity_float16_weights" if self.options.float16_weights else "parity"
         expected = onnx_model.answers(classifier, pixels)
-        difference = onnx_model.check_parity(member, file, pixels, expected, self.gates.bound(gate))
+        difference = onnx_model.check_parity(member, sessions.on_cpu(file), pixels, expected, self.gates.bound(gate))
         self.gates.at_most(gate, difference)
         self.progress(f"{member.name}: ONNX agrees with torch within {difference:.1e} on {len(self.samples)} photos")
+        on_cuda = self._check_cuda(member, file, pixels, expected)
         self.expected.append(expected[0])
         self.seen.append(outliers.features(expected[1]))
         if self.probes:
@@ -122,7 +125,11 @@ class Draft:
         self.report["members"][member.name] = report.of_member(
             member, file, temperature, precision, difference, pixels, self.options.latency_seconds
         )
-        self.report["members"][member.name]["half_precision_difference"] = half
+        self.report["members"][member.name] |= {
+            "largest_difference_on_cuda": on_cuda,
+            "half_precision_difference": half,
+            "registered": self.options.registered.get(member.name),
+        }
         if self.groups:
             count = sum(map(len, self.groups.values()))
             self.progress(f"{member.name}: looking at {count} photos for the outlier score")
@@ -144,6 +151,23 @@ class Draft:
         file.write_text(json.dumps(settings) + "\n")
         return precision
 
+    def _check_cuda(
+        self, member: Member, file: Path, pixels: torch.Tensor, expected: Sequence[NDArray[np.float32]]
+    ) -> float | None:
+        """The same network on a GPU, where ONNX Runtime has one; None where it has not, which is said."""
+        if not sessions.has_cuda():
+            return None
+        try:
+            session = sessions.on_cuda(file)
+        except ProviderError as error:
+            self.progress(f"{member.name}: not compared on a GPU. {error}")
+            return None
+        gate = "parity_float16_weights" if self.options.float16_weights else "parity_cuda"
+        difference = onnx_model.check_parity(member, session, pixels, expected, self.gates.bound(gate))
+        self.gates.at_most(gate, difference)
+        self.progress(f"{member.name}: ONNX on {sessions.CUDA} agrees with torch within {difference:.1e}")
+        return difference
+
     def _check_half(self, member: Member, file: Path, pixels: torch.Tensor) -> float:
         bound = self.gates.bound("half_precision")
         difference, statistics = half_precision.check_half(member, file, file.with_name(HALF), pixels, bound)
@@ -163,8 +187,9 @@ class Draft:
         self.report["refusal"] = said
         if said["leaves"]:
             self.gates.at_most("refused_leaves", said["leaves"]["refused"], tuple(said["leaves"]["interval"]))
-        if said["others"]:
-            self.gates.at_least("refused_others", said["others"]["refused"], tuple(said["others"]["interval"]))
+        for gate, key in (("refused_others", "others"), ("refused_near", "others_near")):
+            if said[key]:
+                self.gates.at_least(gate, said[key]["refused"], tuple(said[key]["interval"]))
 
     def _scores(self, seen: list[Vectors]) -> Vectors | None:
         """Outlier scores of the check photos; None where there is no score, or nothing was seen."""

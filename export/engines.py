@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.durable import write
 from export.errors import EngineError
 from export.verify import PINNED_TENSORRT
 
-CONTAINER = "nvcr.io/nvidia/tritonserver:26.08-py3"
+CONTAINER = "nvcr.io/nvidia/tensorrt:26.08-py3"
+"""Has the libraries of Triton's image of the same tag, and TensorRT's Python API, which that one lacks."""
 MODULES = ("tensorrt", "tensorrt_bindings")
 PROFILE = (1, 8, 16)
 """Smallest, usual and largest batch; the last is Triton's max_batch_size."""
@@ -39,12 +39,12 @@ def load_tensorrt(pinned: str = PINNED_TENSORRT) -> Any:
         if module.__version__ != pinned:
             raise EngineError(
                 f"TensorRT {module.__version__} is installed; the pinned Triton loads plans of {pinned} only: build inside "
-                f"{CONTAINER}, or install tensorrt-cu13=={pinned}."
+                f"{CONTAINER}, or `pip install tensorrt-cu13=={pinned}`."
             )
         return module
     raise EngineError(
         f"TensorRT is not installed ({reasons[0]}). On the GPU host: docker run --gpus all -v $PWD:/w -w /w {CONTAINER} "
-        "python3 -m export plan --repository FOLDER --release N"
+        f"python3 -m export plan --repository FOLDER --release N; or `pip install tensorrt-cu13=={pinned}` there."
     )
 
 
@@ -55,15 +55,20 @@ class BuiltPlan:
     content: bytes
     tensors: dict[str, list[str | int]]
     """Type and sides of every input and output by name; -1 is the batch."""
+    timing_cache: bytes = b""
+    """What was measured of the GPU's kernels, for the next build on one of its kind; empty where TensorRT gave none."""
 
 
-def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> BuiltPlan:
+def build_plan(trt: Any, source: Path, timing_cache: bytes = b"") -> BuiltPlan:
     """One plan with one profile: batches of 1 to 16, other sides fixed.
+
+    Args:
+        timing_cache: of an earlier build on this kind of GPU; empty: none.
 
     Raises:
         EngineError: the file cannot be parsed, or TensorRT builds nothing of it.
     """
-    logger = _logger(trt)
+    logger = logger_of(trt)
     builder = trt.Builder(logger)
     network = builder.create_network()
     parser = trt.OnnxParser(network, logger)
@@ -77,14 +82,13 @@ def build_plan(trt: Any, source: Path, timing_cache: Path | None = None) -> Buil
         sides = tuple(tensor.shape)[1:]
         profile.set_shape(tensor.name, *((batch, *sides) for batch in PROFILE))
     config.add_optimization_profile(profile)
-    cache = config.create_timing_cache(timing_cache.read_bytes() if timing_cache and timing_cache.is_file() else b"")
+    cache = config.create_timing_cache(timing_cache)
     has_cache = cache is not None and config.set_timing_cache(cache, ignore_mismatch=False)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise EngineError(f"TensorRT built nothing of {source}: {'; '.join(logger.errors) or 'no reason given'}.")
-    if timing_cache is not None and has_cache:
-        write(timing_cache, bytes(config.get_timing_cache().serialize()))
-    return BuiltPlan(bytes(plan), _tensors(network))
+    measured = bytes(config.get_timing_cache().serialize()) if has_cache else b""
+    return BuiltPlan(bytes(plan), _tensors(network), measured)
 
 
 def _unread(trt: Any, source: Path, errors: list[Any]) -> str:
@@ -106,7 +110,9 @@ def _tensors(network: Any) -> dict[str, list[str | int]]:
     return {tensor.name: [tensor.dtype.name, *tensor.shape] for tensor in (*given, *answered)}
 
 
-def _logger(trt: Any) -> Any:
+def logger_of(trt: Any) -> Any:
+    """A logger for TensorRT whose `errors` are kept for messages."""
+
     class Logger(trt.ILogger):  # type: ignore[misc]
         """Keeps errors for the message, says nothing else."""
 

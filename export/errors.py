@@ -9,7 +9,9 @@ ExportError
 ├── PredecessorError     the release to follow is not there, or cannot be compared with
 ├── GateError            a figure is outside what a release may have
 ├── HalfPrecisionError   float16 overflows, moves answers, or nothing could be proved of it
-├── EngineError          TensorRT is not there, of another version, or cannot build a network
+├── GpuError             the host's GPUs cannot be told, as its driver or its tool fails
+├── ProviderError        ONNX Runtime's CUDA provider does not start here
+├── EngineError          TensorRT is not there, of another version, or cannot build or run a network
 ├── VerifyError          a repository's plans do not belong to this host
 ├── ServedError          a release does not answer through Triton
 ├── StepConflictError    the repository holds a step of the same name with another configuration
@@ -53,8 +55,16 @@ class HalfPrecisionError(ExportError):
     """Half precision changes what a member answers."""
 
 
+class GpuError(ExportError):
+    """Nobody knows which GPUs this host has."""
+
+
+class ProviderError(ExportError):
+    """ONNX Runtime cannot compute on a GPU here."""
+
+
 class EngineError(ExportError):
-    """A TensorRT plan cannot be built here."""
+    """A TensorRT plan cannot be built or run here."""
 
 
 class VerifyError(ExportError):

@@ -68,11 +68,15 @@ def _member(member: Member, temperature: float) -> dict[str, Any]:
     }
 
 
-def _thresholds(members: Sequence[Member], calibration: Calibration, coverage: float) -> dict[str, float | None]:
-    mean = mean_probabilities(members, calibration, "validation")
-    if mean is None:
-        return {"coverage": None, "prediction_set_probability": None}
-    return {"coverage": coverage, "prediction_set_probability": prediction_set_probability(*mean, coverage)}
+def _thresholds(members: Sequence[Member], calibration: Calibration, coverage: float) -> dict[str, Any]:
+    """Fitted on out-of-fold answers where every member has them, as they are of more photos, else on validation photos."""
+    for part in ("out_of_fold", "validation"):
+        mean = mean_probabilities(members, calibration, part)
+        if mean is not None:
+            fitted_on = {"predictions": part, "photos": len(mean[1])}
+            least = prediction_set_probability(*mean, coverage)
+            return {"coverage": coverage, "prediction_set_probability": least, "fitted_on": fitted_on}
+    return {"coverage": None, "prediction_set_probability": None}
 
 
 def _test_metrics(members: Sequence[Member], calibration: Calibration, threshold: float | None) -> dict[str, Any]:
@@ -97,7 +101,10 @@ def _test_metrics(members: Sequence[Member], calibration: Calibration, threshold
 def mean_probabilities(
     members: Sequence[Member], calibration: Calibration, part: str
 ) -> tuple[Probabilities, Labels] | None:
-    """The release's probabilities and the labels of its `validation` or `test` photos; None where a member has none."""
+    """The release's probabilities and the labels of its `validation`, `test` or `out_of_fold` photos.
+
+    None where a member has none.
+    """
     stored = [getattr(member, part) for member in members]
     if any(predictions is None for predictions in stored):
         return None

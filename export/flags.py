@@ -27,6 +27,30 @@ def registry_flags(command: argparse.ArgumentParser) -> None:
     )
 
 
+def compare_flags(command: argparse.ArgumentParser) -> None:
+    """Which plans are compared, on what, and how far they may be off."""
+    command.add_argument("--repository", type=Path, required=True, help="model repository")
+    command.add_argument("--release", type=int, required=True, help="number of the release")
+    command.add_argument("--photos", type=Path, help="folder of photos (default: drawn leaves)")
+    command.add_argument(
+        "--check-photos", type=int, default=50, help="how many of them, evenly by name (default %(default)s)"
+    )
+    command.add_argument(
+        "--latency-seconds",
+        type=duration,
+        default=SECONDS,
+        help="for the latency of each batch size (default %(default)s; 0 measures none)",
+    )
+    command.add_argument(
+        "--gate",
+        type=override,
+        nargs="+",
+        default=[],
+        metavar="plan=VALUE",
+        help=f"largest difference of a probability, or plan=off (default {DEFAULTS['plan']:g})",
+    )
+
+
 def release_flags(command: argparse.ArgumentParser) -> None:
     """Which members make a release, and how."""
     command.add_argument(

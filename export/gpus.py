@@ -4,9 +4,16 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from itertools import takewhile
+
+from export.errors import GpuError
 
 TOOL = "nvidia-smi"
 QUERY = (TOOL, "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
+NO_DEVICE = 6
+"""Exit code of the tool where the driver answers and has no such GPU."""
+PATIENCE_S = 30
+ADVICE = "mend the driver, or say `verify --compute-capability X.Y` where only plans are to be checked."
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,29 @@ def visible() -> list[Gpu]:
     """GPUs that a program may use here, the one it uses unasked first; empty where there is none.
 
     `CUDA_VISIBLE_DEVICES` chooses among them, counting as the tool does (`CUDA_DEVICE_ORDER=PCI_BUS_ID`).
+
+    Raises:
+        GpuError: the tool is here and fails, so that nobody knows.
     """
     if shutil.which(TOOL) is None:
         return []
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    lines = _lines() if chosen is None else [line for one in chosen.split(",") if one for line in _lines("--id", one)]
+    # CUDA sees those before the first that is none, such as -1
+    named = [] if chosen is None else list(takewhile(lambda one: one and not one.startswith("-"), chosen.split(",")))
+    lines = _lines() if chosen is None else [line for one in named for line in _lines("--id", one)]
     return [Gpu(*(part.strip() for part in line.rsplit(",", 2))) for line in lines]
 
 
 def _lines(*arguments: str) -> list[str]:
-    answer = subprocess.run([*QUERY, *arguments], capture_output=True, text=True, timeout=30, check=False)
-    lines = [line for line in answer.stdout.splitlines() if line.count(",") >= 2]
-    return [] if answer.returncode else lines
+    try:
+        answer = subprocess.run([*QUERY, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise GpuError(f"{TOOL} has not answered within {PATIENCE_S} s: {ADVICE}") from error
+    except OSError as error:
+        raise GpuError(f"{TOOL} cannot be run ({error}): {ADVICE}") from error
+    if answer.returncode == NO_DEVICE:
+        return []
+    if answer.returncode:
+        said = " ".join(f"{answer.stdout} {answer.stderr}".split())[:300]
+        raise GpuError(f"{TOOL} fails with exit code {answer.returncode} ({said or 'and says nothing'}): {ADVICE}")
+    return [line for line in answer.stdout.splitlines() if line.count(",") >= 2]

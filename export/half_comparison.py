@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from export import half_precision, onnx_model
+from export.agreement import CLEAR_MARGIN
 from export.half_simulation import simulate
 from export.members import read_member
 from export.photos import sample_photos
@@ -29,7 +30,7 @@ def row(file: Path, expected: NDArray[np.float32], rounded: NDArray[np.float32])
     weights = {kind: _values(model, kind) for kind in (TensorProto.FLOAT16, TensorProto.FLOAT)}
     difference = np.abs(rounded - expected)
     ordered = np.sort(expected, axis=1)
-    clear = ordered[:, -1] - ordered[:, -2] > half_precision.CLEAR_MARGIN
+    clear = ordered[:, -1] - ordered[:, -2] > CLEAR_MARGIN
     changed = (rounded.argmax(axis=1) != expected.argmax(axis=1))[clear]
     return [
         file.name,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from export import sessions
+from export.agreement import SMALLEST_SPREAD, agreement
 from export.errors import HalfPrecisionError
 from export.half_simulation import simulate
 from export.members import Member
@@ -29,8 +30,6 @@ FOLLOWING = {
 }
 """Float16 where every computed input is."""
 LARGEST = 65504.0
-SMALLEST_SPREAD = 0.02
-CLEAR_MARGIN = 0.05
 DIFFERENCE = 0.01
 """Most that a trained member's probability may move."""
 
@@ -151,27 +150,23 @@ def check_half(
     """
     expected, _ = answers(member, exact.read_bytes(), pixels)
     rounded, statistics = answers(member, simulate(onnx.load(half)).SerializeToString(), pixels)
-    spread = float(expected.std(axis=0).max())
-    if spread < SMALLEST_SPREAD:
+    found = agreement(expected, rounded)
+    if not found.proves_something:
         raise HalfPrecisionError(
-            f"{member.name}: answers to {len(pixels)} photos spread by {spread:.2g}, less than {SMALLEST_SPREAD:g}: that they "
-            "agree in half precision would prove nothing. Give other --photos, or train the member."
+            f"{member.name}: answers to {len(pixels)} photos spread by {found.spread:.2g}, less than {SMALLEST_SPREAD:g}: that "
+            "they agree in half precision would prove nothing. Give other --photos, or train the member."
         )
-    if not np.isfinite(rounded).all():
+    if found.not_finite:
         raise HalfPrecisionError(
-            f"{member.name}: half precision overflows on {int((~np.isfinite(rounded)).any(axis=1).sum())} of {len(pixels)} "
-            "photos. Serve it in float32, or train it with smaller activations (weight decay, a norm before the sum)."
+            f"{member.name}: half precision overflows on {found.not_finite} of {len(pixels)} photos. "
+            "Serve it in float32, or train it with smaller activations (weight decay, a norm before the sum)."
         )
-    ordered = np.sort(expected, axis=1)
-    clear = ordered[:, -1] - ordered[:, -2] > CLEAR_MARGIN
-    changed = int((rounded.argmax(axis=1) != expected.argmax(axis=1))[clear].sum())
-    difference = float(np.abs(rounded - expected).max())
-    if changed or difference > bound:
+    if found.changed or found.difference > bound:
         raise HalfPrecisionError(
-            f"{member.name}: half precision moves a probability by {difference:.2g} (allowed {bound:g}) and changes the class "
-            f"of {changed} photos that float32 is clear about. Serve it in float32."
+            f"{member.name}: half precision moves a probability by {found.difference:.2g} (allowed {bound:g}) and changes the "
+            f"class of {found.changed} photos that float32 is clear about. Serve it in float32."
         )
-    return difference, statistics
+    return found.difference, statistics
 
 
 def answers(member: Member, file: bytes, pixels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

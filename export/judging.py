@@ -43,7 +43,7 @@ def judge_loss(gates: Gates, comparison: Mapping[str, Any], before: float | None
 def judge_coverage(
     gates: Gates, members: Sequence[Member], calibration: Calibration, thresholds: Mapping[str, Any]
 ) -> None:
-    """How often prediction sets hold the truth, against what they promise.
+    """How often prediction sets hold the truth of test photos, against what they promise, whatever they were fitted on.
 
     Raises:
         GateError: too seldom, or too often.

@@ -28,7 +28,11 @@ def sweep(repository: Path) -> None:
     """Remove what an export that was killed left: folders written aside, and halves of files."""
     for folder in repository.glob(f"{ASIDE}*"):
         shutil.rmtree(folder)
-    for file in repository.glob("*/.*.new"):
-        file.unlink()
+    for pattern in (
+        "..*.new",
+        "*/.*.new",
+    ):  # of hidden files of the repository itself; of others there the gateway writes
+        for file in repository.glob(pattern):
+            file.unlink()
     for file in repository.glob("*/*/.*.new"):
         file.unlink()

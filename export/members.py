@@ -80,6 +80,8 @@ class Member:
     """What its network gives besides probabilities."""
     validation: Predictions | None
     test: Predictions | None
+    out_of_fold: Predictions | None = None
+    """`oof.npz`: each photo answered by a network of the same recipe that never saw it, none of them test photos."""
 
     @property
     def class_count(self) -> int:
@@ -142,6 +144,11 @@ def read_member(folder: Path) -> Member:
         outputs = networks.describe(f"local-dir:{folder}", view.height, view.width, config["num_classes"])
     except MemberError as error:
         raise MemberError(f"{folder}: timm cannot load {config['architecture']}: {error}") from error
+    stored = {
+        part: read_predictions(folder / file, config["num_classes"])
+        for part, file in (("validation", "validation.npz"), ("test", "test.npz"), ("out_of_fold", "oof.npz"))
+    }
+    _check_unseen(folder, stored["out_of_fold"], stored["test"])
     return Member(
         name=folder.name,
         folder=folder,
@@ -149,16 +156,27 @@ def read_member(folder: Path) -> Member:
         view=view,
         classes=classes,
         outputs=outputs,
-        validation=read_predictions(folder / "validation.npz", config["num_classes"]),
-        test=read_predictions(folder / "test.npz", config["num_classes"]),
+        **stored,
     )
+
+
+def _check_unseen(folder: Path, out_of_fold: Predictions | None, test: Predictions | None) -> None:
+    """Raises MemberError where a photo would be fitted on and reported on."""
+    if out_of_fold is None or test is None:
+        return
+    both = set(out_of_fold.image_ids) & set(test.image_ids)
+    if both:
+        raise MemberError(
+            f"{folder / 'oof.npz'} holds {len(both)} photos of test.npz, such as {min(both)}: what thresholds are fitted on "
+            "must not judge them. Cross-validate with the member's own split, or remove the file."
+        )
 
 
 def check_together(members: list[Member]) -> None:
     """Refuse members that cannot be averaged.
 
     Raises:
-        MembersDisagreeError: other classes, or evaluated on another split.
+        MembersDisagreeError: other classes, evaluated on another split, or cross-validated on other photos.
     """
     first = members[0]
     names = [member.name for member in members]
@@ -182,6 +200,21 @@ def check_together(members: list[Member]) -> None:
                     f"{other.name} and {first.name} were split differently, so what one calls unseen the other may have "
                     "trained on: train both with the same data and split seed."
                 )
+        _check_out_of_fold(first, other)
+
+
+def _check_out_of_fold(first: Member, other: Member) -> None:
+    """Folds may differ from member to member, photos and labels may not."""
+    mine, theirs = first.out_of_fold, other.out_of_fold
+    if (mine is None) != (theirs is None):
+        raise MembersDisagreeError(
+            f"Only one of {first.name} and {other.name} has oof.npz: cross-validate both (`python -m training folds --members`), "
+            "or remove it, so that thresholds are fitted on validation photos."
+        )
+    if mine is not None and theirs is not None and not mine.same_labels(theirs):
+        raise MembersDisagreeError(
+            f"oof.npz of {other.name} and of {first.name} are about other photos or labels: cross-validate both on the same data."
+        )
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -5,11 +5,11 @@ import logging
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import timm
 import torch
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from PIL import Image
 from timm.data.config import resolve_model_data_config
 from timm.data.transforms_factory import create_transform
 
-from export import activation_map, sessions
+from export import activation_map
 from export.errors import MemberError, ParityError
 from export.members import Member
 from export.networks import Classifier
@@ -134,9 +134,13 @@ def store_weights_as_float16(model: onnx.ModelProto) -> None:
 
 
 def check_parity(
-    member: Member, file: Path, pixels: torch.Tensor, expected: Sequence[NDArray[np.float32]], bound: float
+    member: Member,
+    session: onnxruntime.InferenceSession,
+    pixels: torch.Tensor,
+    expected: Sequence[NDArray[np.float32]],
+    bound: float,
 ) -> float:
-    """Compare ONNX Runtime's answers with torch's on the same pixels; returns the largest difference of a probability.
+    """Compare a session's answers with torch's on the same pixels; returns the largest difference of a probability.
 
     Statistics and activation maps have no fixed scale: they are held to `bound` relative to their largest value.
 
@@ -146,7 +150,6 @@ def check_parity(
     Raises:
         ParityError: above `bound`.
     """
-    session = sessions.on_cpu(file)
     batches = [pixels[i : i + 4].numpy() for i in range(0, len(pixels), 4)]
     names = output_names(member)
     rows = [session.run(names, {member.pixels: batch}) for batch in batches]
@@ -156,7 +159,8 @@ def check_parity(
         differences.append(float(np.abs(np.concatenate(converted) - trained).max()) / scale)
         if not differences[-1] <= bound:
             raise ParityError(
-                f"{member.name}: ONNX answers differ from torch by up to {differences[-1]:.2g} in {name} (allowed {bound:g}). "
-                "The conversion changed the network: try another timm version or architecture, and keep the folder for a report."
+                f"{member.name}: ONNX answers on {session.get_providers()[0]} differ from torch by up to {differences[-1]:.2g} "
+                f"in {name} (allowed {bound:g}). The conversion changed the network: try another timm version or architecture, "
+                "and keep the folder for a report."
             )
     return differences[0]

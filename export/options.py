@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -42,6 +43,8 @@ class ReleaseOptions:
     """Release of the same repository that this one must not be clearly worse than, by macro-F1 on test photos."""
     probe_photos: Sequence[Image.Image] = ()
     """Photos that travel with the release, at most three; empty: the first on which the conversion is checked."""
+    registered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By member the registered model, its version and its run, for the report; members that are folders have none."""
     triton_python: Path | None = None
     """Python of an environment with Triton: the release is served from aside and compared with torch before it exists."""
 

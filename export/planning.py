@@ -50,7 +50,7 @@ def build_release(
         half = folder / "model_float16.onnx"
         source = half if half.is_file() else folder / "model.onnx"
         progress(f"{folder.parent.name}: building {name} from {source.name} with TensorRT {trt.__version__}")
-        built = build_plan(trt, source, cache)
+        built = build_plan(trt, source, cache.read_bytes() if cache.is_file() else b"")
         entry = {
             "tensorrt": trt.__version__,
             **vars(gpu),
@@ -61,6 +61,8 @@ def build_release(
         }
         with writing(repository, progress):  # another host may build for the same folder
             _keep(folder, name, built, entry)
+            if built.timing_cache:
+                write(cache, built.timing_cache)
 
 
 def _keep(folder: Path, name: str, built: BuiltPlan, entry: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a member answered photos that it never trained on: `validation.npz` and `test.npz` of its folder."""
+"""What a member answered photos that it never trained on: `validation.npz`, `test.npz` and `oof.npz` of its folder."""
 
 import zipfile
 from dataclasses import dataclass
@@ -23,8 +23,11 @@ class Predictions:
 
     def same_photos(self, other: "Predictions") -> bool:
         """Whether both are about the same photos of the same split."""
-        mine, theirs = (self.split_hash, self.image_ids), (other.split_hash, other.image_ids)
-        return mine == theirs and np.array_equal(self.labels, other.labels)
+        return self.split_hash == other.split_hash and self.same_labels(other)
+
+    def same_labels(self, other: "Predictions") -> bool:
+        """Whether both are about the same photos with the same labels, however they were split."""
+        return self.image_ids == other.image_ids and np.array_equal(self.labels, other.labels)
 
     def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
         """Softmax of the logits over a temperature, [photos, classes]."""

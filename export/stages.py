@@ -26,6 +26,8 @@ def stages(report: Report, plans: Plans) -> list[dict[str, Any]]:
     """Each step's largest difference of a probability by member (null: not measured), the photos, and a note."""
     members: Mapping[str, Mapping[str, Any]] = report["members"]
     served = report["served"]
+    on_cuda = {name: of.get("largest_difference_on_cuda") for name, of in members.items()}
+    measured = any(difference is not None for difference in on_cuda.values())
     halved = any(of["half_precision_difference"] is not None for of in members.values())
     return [
         {
@@ -35,6 +37,14 @@ def stages(report: Report, plans: Plans) -> list[dict[str, Any]]:
             "note": "ONNX Runtime on the CPU",
         },
         {
+            "stage": "torch to ONNX on a GPU",
+            "photos": report["check_photos"] if measured else None,
+            "differences": on_cuda,
+            "note": "ONNX Runtime's CUDA provider"
+            if measured
+            else "no GPU, or no onnxruntime-gpu, where it was exported",
+        },
+        {
             "stage": "ONNX to half precision",
             "photos": report["check_photos"] if halved else None,
             "differences": {name: of["half_precision_difference"] for name, of in members.items()},
@@ -42,8 +52,8 @@ def stages(report: Report, plans: Plans) -> list[dict[str, Any]]:
         },
         {
             "stage": "ONNX to TensorRT plan",
-            "photos": None,
-            "differences": dict.fromkeys(members),
+            "photos": _compared_photos(plans),
+            "differences": {name: _compared(plans.get(name, {})) for name in members},
             "note": _planned(report["release"], plans),
         },
         {
@@ -61,8 +71,23 @@ def _planned(number: int, plans: Plans) -> str:
     if not built:
         return f"no plan yet: {missing}"
     lacking = [name for name, member in plans.items() if not member]
-    said = f"built {', '.join(built)}; compared with nothing yet"
+    said = f"built {', '.join(built)}"
+    entries = [entry for member in plans.values() for entry in member.values()]
+    if any("compared" not in entry and entry.get("compute_capability") is not None for entry in entries):
+        said += f"; not all compared yet: `python -m export compare --release {number} --photos FOLDER` there"
     return f"{said}; none of {', '.join(lacking)}: {missing}" if lacking else said
+
+
+def _compared(plans: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The largest difference of a member's plans that were compared; None where none was, or one gave no numbers."""
+    found = [entry["compared"]["largest_difference"] for entry in plans.values() if "compared" in entry]
+    return max(found) if found and None not in found else None
+
+
+def _compared_photos(plans: Plans) -> int | None:
+    """Fewest photos that a plan was compared on; None where none was."""
+    found = [e["compared"]["photos"] for member in plans.values() for e in member.values() if "compared" in e]
+    return min(found, default=None)
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

@@ -43,7 +43,8 @@ def to_markdown(report: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -
     Args:
         steps: as `stages`.
     """
-    parts = [f"### Release {report['release']} of {report['task']}", *_evidence(report), _stages(report, steps)]
+    parts = [f"### Release {report['release']} of {report['task']}", _registered(report["members"]), *_evidence(report)]
+    parts.append(_stages(report, steps))
     parts += [_latency(report["served"]), _gates(report["gates"]), _size(report["files"])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -60,12 +61,26 @@ def _evidence(report: Mapping[str, Any]) -> list[str]:
     said = [comparison["verdict"], table]
     covered = report["metrics"].get("prediction_set_coverage")
     if covered is not None:
-        said.append(f"Prediction sets hold the truth for {covered:.1%} (aim {report['thresholds']['coverage']:.0%}).")
+        aim, fitted = report["thresholds"]["coverage"], _fitted(report["thresholds"])
+        said.append(f"Prediction sets hold the truth for {covered:.1%} (aim {aim:.0%}{fitted}).")
     if refusal is not None:
         kinds = {"unseen leaves": "leaves", "far pictures": "others_far", "near pictures": "others_near"}
         shares = [f"{_share(refusal[key])} of {name}" for name, key in kinds.items() if refusal[key] is not None]
         said.append(f"Refused: {', '.join(shares)}." if shares else "")
     return said
+
+
+def _registered(members: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which members came from the registry; older reports do not say."""
+    found = [of["registered"] for of in members.values() if of.get("registered")]
+    said = [f"{one['model']} version {one['version']} (run {one['run']})" for one in found]
+    return f"From the registry: {', '.join(said)}." if said else ""
+
+
+def _fitted(thresholds: Mapping[str, Any]) -> str:
+    """On what the threshold was fitted; older reports do not say."""
+    on = thresholds.get("fitted_on")
+    return "" if on is None else f", fitted on {on['photos']} {on['predictions'].replace('_', '-')} photos"
 
 
 def _stages(report: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> str:

@@ -1,8 +1,14 @@
-"""When to accept an answer: split-conformal prediction sets from validation photos.
+"""When to accept an answer: conformal prediction sets from photos that no answering network trained on.
 
 Method: least ambiguous set-valued classifiers, Sadinle, Lei and Wasserman 2019 (arXiv:1609.00451): with `t` the
 k-th smallest probability of the true class over n validation photos, k = floor((n + 1)(1 - coverage)), the set of
 classes with probability >= t holds the true class of a new photo with probability >= coverage.
+
+On out-of-fold answers it follows cross-conformal prediction (Vovk 2015, "Cross-conformal predictors"; CV+, Barber et al. 2021,
+arXiv:1905.02928): the n photos, all but the test photos, are answered by networks of the same recipe, one for each fold. CV+
+proves coverage 1 - 2 (1 - coverage) less a term that vanishes with n, where the folds' networks answer the new photo too;
+here one network of the recipe does, for which nothing is proved and coverage is measured on test photos. What is gained
+is that a threshold from many photos scatters less.
 """
 
 import math
@@ -18,7 +24,7 @@ def prediction_set_probability(probabilities: NDArray[np.float64], labels: NDArr
     """Smallest probability at which a class belongs to the prediction set.
 
     Args:
-        probabilities: [photos, classes] of photos never trained on.
+        probabilities: [photos, classes], each photo's by networks that never trained on it.
         labels: [photos] true class indices.
         coverage: wanted share of sets that hold the truth, in (0, 1).
 

@@ -7,6 +7,7 @@
     classes.json        the task: keys, names and advice per language, in label order
     validation.npz      logits float32 [N, C], labels int64 [N], image_ids str [N], split_hash str
     test.npz            the same; absent in a fold without test photos
+    oof.npz             the same of all photos but the test photos, by networks of other folds; where `folds --members` put it
     report.json         data, split, metrics, configuration, versions
     history.json        per epoch: rate, seconds, losses and figures
     evaluation.html     the figures as a page, where it was asked for
@@ -88,7 +89,7 @@ def write_network(folder: Path, network: nn.Module, task: Task, precision: str) 
 
 
 def write_predictions(folder: Path, part: str, predictions: Predictions) -> None:
-    """Write `validation.npz` or `test.npz`.
+    """Write `validation.npz`, `test.npz` or `oof.npz`.
 
     Raises:
         ModelFolderError: it cannot be written.

@@ -76,10 +76,14 @@ def shown_configuration(config: TrainingConfig) -> dict[str, Any]:
     return values
 
 
-def same_recipe(stored: dict[str, Any], config: TrainingConfig) -> bool:
+LEARNING = ("model", "augmentation", "loss", "schedule")
+"""Groups of the configuration that say how a network learns, whatever it learns from."""
+
+
+def same_recipe(stored: dict[str, Any], config: TrainingConfig, groups: Sequence[str] = ("dataset", *LEARNING)) -> bool:
     """Whether a report's configuration learns as `config` does; fields that an older report lacks count as the same."""
     asked = shown_configuration(config)
-    groups, idle = ("dataset", "model", "augmentation", "loss", "schedule"), {"workers", "origin", "licence"}
+    idle = {"workers", "origin", "licence"}
     return all(
         stored[group].get(name, value) == value
         for group in groups

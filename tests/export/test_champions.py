@@ -1,6 +1,7 @@
 """The members that passed training's gate, from a real SQLite MLflow: `export champions`, and `release` without members."""
 
 import hashlib
+import json
 import logging
 import shutil
 import subprocess
@@ -172,6 +173,11 @@ def test_a_release_without_named_members_is_made_of_the_champions(
     assert (repository / "leaf_ensemble_1").is_dir()
     assert (repository / "small_vit" / "1" / "model.onnx").is_file()
     told = capsys.readouterr()
+    report = json.loads((repository / "leaf_ensemble_1" / "report.json").read_text())
+    registered = report["members"]["small_vit"]["registered"]
+    run = registry.client.get_model_version("cassava-small_vit", "1").run_id
+    assert registered == {"model": "cassava-small_vit", "version": 1, "run": run}
+    assert f"From the registry: cassava-small_vit version 1 (run {run})." in told.out
     assert "cassava-small_vit: version 1, champion" in told.err
     assert told.out.startswith("### Release 1 of cassava")
     assert told.out.endswith(f"make serve REPOSITORY={repository}\n")

@@ -2,6 +2,7 @@
 standard library alone, and plain messages.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,11 +16,12 @@ import pytest
 from processes import ROOT
 from tiny_networks import production_repository
 
-from export import engines, gpus, planning
+from export import durable, engines, gpus, planning
 from export.__main__ import main
 from export.configuration import from_text, to_text
 from export.engines import BuiltPlan
 from export.errors import EngineError
+from export.locking import LOCK
 from export.plan_files import MANIFEST, UNNAMED
 from export.verify import PINNED_TENSORRT, sha256
 
@@ -150,6 +152,74 @@ def test_of_several_gpus_the_chosen_one_is_built_for(
     assert gpus.visible() == []
 
 
+def test_a_gpu_that_is_chosen_away_is_none(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.write_text("NVIDIA T4, 7.5, 615.61\nNVIDIA L4, 8.9, 615.61\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert gpus.visible() == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,-1,0")
+    assert [gpu.gpu for gpu in gpus.visible()] == ["NVIDIA L4"]
+
+
+TROUBLES = {
+    "fails": (
+        "echo 'NVIDIA-SMI has failed because it could not talk to the driver.'; exit 9",
+        "nvidia-smi fails with exit code 9 (NVIDIA-SMI has failed because it could not talk to the driver.)",
+    ),
+    "hangs": ("exec sleep 20", "nvidia-smi has not answered within 0.2 s"),
+}
+
+
+@pytest.mark.parametrize(("script", "message"), TROUBLES.values(), ids=TROUBLES.keys())
+def test_a_tool_in_trouble_is_not_a_host_without_a_gpu(
+    planned: Path,
+    host: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    message: str,
+) -> None:
+    (host.parent / "bin" / gpus.TOOL).write_text(f"#!/bin/sh\n{script}\n")
+    monkeypatch.setattr(gpus, "PATIENCE_S", 0.2)
+    assert main(["verify", "--repository", str(planned)]) == 1
+    assert message in capsys.readouterr().err
+    assert main(["verify", "--repository", str(planned), "--compute-capability", "8.9"]) == 0
+
+
+def test_a_driver_that_shows_no_gpu_is_a_host_without_one(planned: Path, host: Path) -> None:
+    (host.parent / "bin" / gpus.TOOL).write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
+    assert gpus.visible() == []
+    assert main(["verify", "--repository", str(planned)]) == 0
+
+
+def test_what_a_build_measured_serves_the_next_and_a_half_of_it_is_swept_away(
+    repository: Path, host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.write_text("NVIDIA L4, 8.9, 615.61\n")
+    given: list[bytes] = []
+
+    def build(_trt: object, _source: Path, cache: bytes) -> BuiltPlan:
+        given.append(cache)
+        return BuiltPlan(b"plan", {}, cache + b"+")
+
+    def write(file: Path, content: bytes) -> None:
+        with (repository / LOCK).open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        durable.write(file, content)
+
+    monkeypatch.setattr(planning, "load_tensorrt", lambda _pinned: FakeTensorrt)
+    monkeypatch.setattr(planning, "build_plan", build)
+    monkeypatch.setattr(planning, "write", write)
+    left = repository / "..timing_cache_8.9.new"
+    left.write_bytes(b"half")
+    route = repository / ".route.7.new"
+    route.write_bytes(b"another room's")
+    assert main(["plan", "--repository", str(repository), "--release", "1"]) == 0
+    assert given == [b"", b"+"]
+    assert (repository / ".timing_cache_8.9").read_bytes() == b"++"
+    assert not left.exists()
+    assert route.exists()
+
+
 def without_names(repository: Path) -> Path:
     """The steps as releases had them that knew one plan only."""
     for name in MEMBERS:
@@ -277,4 +347,14 @@ def test_without_tensorrt_the_command_says_where_to_build(
 ) -> None:
     monkeypatch.setattr(engines, "MODULES", ("tensorrt_that_is_nowhere",))
     assert main(["plan", "--repository", str(planned), "--release", "1"]) == 1
-    assert f"docker run --gpus all -v $PWD:/w -w /w {engines.CONTAINER}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"docker run --gpus all -v $PWD:/w -w /w {engines.CONTAINER}" in said
+    assert f"`pip install tensorrt-cu13=={PINNED_TENSORRT}`" in said
+
+
+def test_the_container_to_build_in_is_the_one_that_builds_for_compose() -> None:
+    """Triton's own image has TensorRT's libraries and no Python API of it."""
+    image = (ROOT / "deploy" / "images" / "exporter.Dockerfile").read_text()
+    name, _, tag = engines.CONTAINER.partition(":")
+    assert f"FROM {name}:${{TRITON_TAG}}-py3" in image
+    assert f"ARG TRITON_TAG={tag.removesuffix('-py3')}\n" in image

@@ -8,6 +8,7 @@ import pytest
 
 from export.__main__ import main
 from export.errors import GateError
+from export.figures import wilson
 from export.gates import DEFAULTS, Gates
 
 
@@ -27,6 +28,19 @@ def test_few_photos_are_judged_by_their_interval() -> None:
         gates.at_most("refused_leaves", 0.2, (0.15, 0.25))
     with pytest.raises(GateError):
         gates.at_least("refused_others", 0.5, (0.4, 0.6))
+
+
+def test_pictures_that_resemble_leaves_have_a_gate_of_their_own() -> None:
+    """Near ones drown among far ones: 160 of 160 far and 20 of 40 near are 90 % of all."""
+    assert DEFAULTS["refused_near"] < DEFAULTS["refused_others"]
+    pooled, near = wilson(180, 200), wilson(20, 40)
+    Gates({"refused_others": 0.9}).at_least("refused_others", 0.9, pooled)
+    with pytest.raises(GateError, match="--gate refused_near=off"):
+        Gates().at_least("refused_near", 0.5, near)
+    Gates().at_least(
+        "refused_near", 0.75, wilson(30, 40)
+    )  # flowers that the score never saw: the interval reaches the bound
+    Gates({"refused_near": 0.4}).at_least("refused_near", 0.5, near)
 
 
 def test_an_overridden_gate_says_so() -> None:

@@ -33,7 +33,7 @@ def report(**values: Any) -> dict[str, Any]:
         },
         "refusal": {"leaves": {"refused": 0.025}, "others_far": {"refused": 0.956}, "others_near": None},
         "metrics": {"prediction_set_coverage": 0.861},
-        "thresholds": {"coverage": 0.9},
+        "thresholds": {"coverage": 0.9, "fitted_on": {"predictions": "out_of_fold", "photos": 805}},
         "served": {
             "photos": 8,
             "differences": {"a_cnn": 0.0037, "a_vit": 0.0096},
@@ -64,10 +64,15 @@ def test_every_stage_is_there_with_its_figures() -> None:
     assert "| median milliseconds (range) | 30 (28-35) | 200 (190-230) |" in text
     assert "Averaging pays." in text
     assert "| together | 0.700 (0.600-0.800) |" in text
-    assert "Prediction sets hold the truth for 86.1% (aim 90%)." in text
+    assert "Prediction sets hold the truth for 86.1% (aim 90%, fitted on 805 out-of-fold photos)." in text
     assert "Refused: 2.5% of unseen leaves, 95.6% of far pictures." in text
     assert "3 gate checks passed, overridden: coverage (off), half_precision (0.03)." in text
     assert "5 MB in 2 files" in text
+
+
+def test_an_older_report_does_not_say_what_the_threshold_was_fitted_on() -> None:
+    said = report(thresholds={"coverage": 0.9})
+    assert "hold the truth for 86.1% (aim 90%)." in to_markdown(said, stages(said, {}))
 
 
 def test_what_was_not_measured_is_said() -> None:
@@ -81,16 +86,48 @@ def test_what_was_not_measured_is_said() -> None:
     assert "overridden" not in text
 
 
+def planned(plans: dict[str, Any]) -> dict[str, Any]:
+    """The stage that plans are."""
+    return next(step for step in stages(report(), plans) if step["stage"] == "ONNX to TensorRT plan")
+
+
 PLANNED = {"model_cc75.plan": {"compute_capability": "7.5", "gpu": "NVIDIA T4", "tensorrt": "11.2.1.2"}}
 
 
 def test_plans_are_told_apart_from_proofs_that_they_can_be_built() -> None:
     proof = {"model.plan": {"compute_capability": None, "tensorrt": "11.2.1.2"}}
-    note = stages(report(), {"a_cnn": PLANNED, "a_vit": proof | PLANNED})[2]["note"]
+    note = planned({"a_cnn": PLANNED, "a_vit": proof | PLANNED})["note"]
     assert "for 7.5 (NVIDIA T4) by TensorRT 11.2.1.2" in note
     assert "without a GPU, to prove that it can be by TensorRT 11.2.1.2" in note
-    assert "compared with nothing yet" in note
-    assert "none of a_vit" in stages(report(), {"a_cnn": PLANNED, "a_vit": {}})[2]["note"]
+    assert "not all compared yet: `python -m export compare --release 2" in note
+    assert "not all compared yet" not in planned({"a_cnn": proof, "a_vit": proof})["note"]
+    assert "none of a_vit" in planned({"a_cnn": PLANNED, "a_vit": {}})["note"]
+
+
+def test_plans_that_were_compared_say_how_far_they_are_off() -> None:
+    (kind, entry), far = *PLANNED.items(), {"largest_difference": 0.004, "photos": 50}
+    near = {kind: entry | {"compared": {"largest_difference": 0.001, "photos": 40}}}
+    step = planned({"a_cnn": near, "a_vit": {kind: entry | {"compared": far}, "other.plan": near[kind]}})
+    assert step["differences"] == {"a_cnn": 0.001, "a_vit": 0.004}
+    assert step["photos"] == 40
+    assert "compared" not in step["note"]
+    overflowing = {kind: entry | {"compared": {"largest_difference": None, "photos": 50}}}
+    assert planned({"a_cnn": near, "a_vit": overflowing})["differences"]["a_vit"] is None
+
+
+def test_the_gpu_of_an_export_and_the_registry_are_named_where_they_took_part() -> None:
+    said = report()
+    assert "| torch to ONNX on a GPU | - | - | no GPU, or no onnxruntime-gpu, where it was exported |" in (
+        to_markdown(said, stages(said, {}))
+    )
+    assert "From the registry" not in to_markdown(said, [])
+    said["members"]["a_vit"] |= {
+        "largest_difference_on_cuda": 2e-5,
+        "registered": {"model": "cassava-a_vit", "version": 3, "run": "f00"},
+    }
+    text = to_markdown(said, stages(said, {}))
+    assert "| torch to ONNX on a GPU, 8 photos | - | 2.0e-05 | ONNX Runtime's CUDA provider |" in text
+    assert "From the registry: cassava-a_vit version 3 (run f00)." in text
 
 
 def test_the_command_knows_plans_that_came_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

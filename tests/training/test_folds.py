@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from training.__main__ import main
+from training.evaluation.compare import read_runs
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--dataset.folds", "2", "--schedule.epochs", "1"]
@@ -101,6 +102,61 @@ def test_other_recipes_are_not_mixed_in(
     assert "--jobs" in capsys.readouterr().err
     assert main(folds(photos, two, preset, preset)) == 2
     assert "model.name" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(
+    two: Path, preset: Path, second: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
+    """Members of both recipes with the answers of their folds, and the command that gave them."""
+    members = tmp_path_factory.mktemp("members")
+    for name, recipe in (("test_resnet", preset), ("other", second)):
+        words = ["fit", "--config", str(recipe), "--data", str(photos), "--out", str(members / name), *SMALL]
+        assert main(words) == 0
+    words = [*folds(photos, two, preset, second), "--members", str(members)]
+    assert main(words) == 0
+    return members, words
+
+
+def test_trained_members_get_the_answers_of_their_folds(two: Path, trained: tuple[Path, list[str]]) -> None:
+    for name in ("test_resnet", "other"):
+        with np.load(two / name / "oof.npz") as written, np.load(trained[0] / name / "oof.npz") as given:
+            assert {key: array.tolist() for key, array in given.items()} == {
+                key: array.tolist() for key, array in written.items()
+            }
+            with np.load(trained[0] / name / "test.npz") as test:
+                assert not set(test["image_ids"]) & set(given["image_ids"])
+
+
+def test_a_member_with_such_answers_is_still_judged_by_its_test_photos(
+    trained: tuple[Path, list[str]],
+) -> None:
+    runs = read_runs(trained[0] / "other")
+    assert [(run.name, run.part, len(run.answers.labels)) for run in runs] == [("other", "test", 15)]
+
+
+def test_members_of_another_recipe_or_other_photos_get_none(
+    trained: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = shutil.copytree(trained[0], tmp_path / "members")
+    words = [*trained[1][:-1], str(members)]
+    with np.load(members / "other" / "test.npz") as test:
+        arrays = dict(test)
+    with np.load(members / "other" / "oof.npz") as given:
+        arrays["image_ids"][0] = given["image_ids"][0]
+    np.savez(members / "other" / "test.npz", **arrays)
+    (members / "other" / "oof.npz").unlink()
+    assert main(words) == 2
+    assert "other was trained on other photos, or split otherwise" in capsys.readouterr().err
+    assert not (members / "other" / "oof.npz").exists()
+    report = json.loads((members / "other" / "report.json").read_text())
+    report["configuration"]["schedule"]["epochs"] = 7
+    (members / "other" / "report.json").write_text(json.dumps(report))
+    assert main(words) == 2
+    assert "other was trained by another recipe" in capsys.readouterr().err
+    shutil.rmtree(members / "other")
+    assert main(words) == 2
+    assert "a trained-model folder called other" in capsys.readouterr().err
 
 
 @pytest.mark.long

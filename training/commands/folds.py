@@ -25,6 +25,11 @@ class Folds(ConfiguredCommand):
 
     out: Path | None = Field(None, description="folder to write; null: build/folds/<task>/<members>")
     jobs: int = Field(1, ge=1, description="folds side by side, each with one thread, number")
+    members: Path | None = Field(
+        None,
+        description="folder of the trained-model folders of these recipes, each named as its member; each gets its "
+        "out-of-fold predictions as oof.npz, on which export then fits the thresholds of prediction sets",
+    )
 
 
 def run(arguments: list[str]) -> int:
@@ -45,11 +50,14 @@ def run(arguments: list[str]) -> int:
     if out is None:
         task = list_photos(data, first.dataset).task.task
         out = Path("build", "folds", task, "+".join(config.member for config in configs))
-    found = cross_validate(configs, data, out, first.jobs)
+    found = cross_validate(configs, data, out, first.jobs, first.members)
     for name, metrics in (found.get("of_members", {}) | {found["member"]: found["metrics"]}).items():
         sys.stdout.write(_said(name, metrics))
     if "metrics_of_8_views" in found:
         sys.stdout.write(_said(f"{found['member']}, eight views", found["metrics_of_8_views"]))
+    if first.members is not None:
+        for config in configs:
+            sys.stdout.write(f"out-of-fold predictions: {first.members / config.member / 'oof.npz'}\n")
     sys.stdout.write(f"folds: {out}\nnext: python -m training compare {out}\n")
     return 0
 

@@ -42,8 +42,13 @@ def read_runs(folder: Path) -> list[Run]:
     Raises:
         ModelFolderError: a file is missing or damaged.
     """
-    inner = sorted(path.parent for path in folder.glob(f"*/{OUT_OF_FOLD}.npz"))
+    inner = sorted(path.parent for path in folder.glob(f"*/{OUT_OF_FOLD}.npz") if _of_folds(path.parent))
     return [read_run(each) for each in (*inner, folder)]
+
+
+def _of_folds(folder: Path) -> bool:
+    """Whether `folds` wrote a folder; a trained model may have out-of-fold answers, too, for export to fit thresholds on."""
+    return (folder / f"{OUT_OF_FOLD}.npz").is_file() and not (folder / "model.safetensors").is_file()
 
 
 def read_run(folder: Path) -> Run:
@@ -52,7 +57,7 @@ def read_run(folder: Path) -> Run:
     Raises:
         ModelFolderError: a file is missing or damaged.
     """
-    folds = (folder / f"{OUT_OF_FOLD}.npz").is_file()
+    folds = _of_folds(folder)
     judged = read_predictions(folder, OUT_OF_FOLD) if folds else read_test(folder)
     validation = None if folds else read_predictions(folder, "validation")
     part = "out-of-fold" if folds else "test"

@@ -9,6 +9,7 @@
         classes.json
         folds.json              figures with intervals, per fold and over all photos
     <out>/<member>/             several recipes: the above for each, and in <out> itself for the average of their answers
+    <members>/<member>/oof.npz  where trained members are named: a copy, for export to fit thresholds on
 """
 
 from __future__ import annotations
@@ -37,17 +38,19 @@ from training.evaluation.predictions import predict
 from training.folder import Predictions, read_network, read_predictions, write_json, write_predictions
 from training.learning.devices import one_device
 from training.learning.fit import fit
+from training.learning.folds_of_members import OOF, check_members, hand_over
 from training.report import same_recipe
 from training.tasks import Task
 
 log = logging.getLogger(__name__)
 
-OOF = "oof"
 VIEWS = "oof_views"
 AVERAGE = "average"
 
 
-def cross_validate(configs: Sequence[TrainingConfig], root: Path, out: Path, jobs: int = 1) -> dict[str, Any]:
+def cross_validate(
+    configs: Sequence[TrainingConfig], root: Path, out: Path, jobs: int = 1, members: Path | None = None
+) -> dict[str, Any]:
     """Train every recipe on every fold and write the folders above; folds that are done are not done again.
 
     Args:
@@ -55,13 +58,14 @@ def cross_validate(configs: Sequence[TrainingConfig], root: Path, out: Path, job
         root: data folder.
         out: folder to write, or to go on with.
         jobs: folds side by side, each in a process of its own with one thread.
+        members: folder of one trained-model folder for each recipe, which get the answers, too.
 
     Returns:
         What `<out>/folds.json` holds.
 
     Raises:
         ConfigurationError: the recipes do not belong together.
-        ModelFolderError: what lies in `out` comes from another recipe or other photos.
+        ModelFolderError: what lies in `out` or `members` comes from another recipe or other photos.
         TrainingError: as `fit`.
     """
     for config in configs:
@@ -76,6 +80,8 @@ def cross_validate(configs: Sequence[TrainingConfig], root: Path, out: Path, job
     names = [config.member for config in configs]
     if len(set(names)) < len(names):
         raise ConfigurationError(f"Two recipes are both called {names[0]}: give each its own model.name.")
+    if members is not None:
+        check_members(members, configs)
     dataset = read_dataset(root, configs[0].dataset)
     splits = fold_splits(dataset, configs[0].dataset)
     recipes = {out if len(configs) == 1 else out / config.member: _alone(config, jobs) for config in configs}
@@ -91,6 +97,9 @@ def cross_validate(configs: Sequence[TrainingConfig], root: Path, out: Path, job
         _summarise(folder, config, splits, dataset)
     if len(configs) > 1:
         _summarise_average(out, list(recipes), dataset.task)
+    if members is not None:
+        for folder, config in recipes.items():
+            hand_over(read_predictions(folder, OOF), members / config.member)
     return dict(json.loads((out / "folds.json").read_text(encoding="utf-8")))
 
 

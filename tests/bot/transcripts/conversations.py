@@ -38,7 +38,7 @@ def first_photo(scene: Scene) -> None:
 
 def wrong_answer(scene: Scene) -> None:
     """The farmer knows better, and lets the photo be kept."""
-    scene.sends_photo("shade.jpg", photographs.shade())
+    scene.sends_photo("below.jpg", photographs.below())
     scene.presses("❌")
     scene.presses("Mosaic")
     scene.presses("Ndiyo")
@@ -65,7 +65,7 @@ def no_leaf(scene: Scene) -> None:
 def bad_photo(scene: Scene) -> None:
     """Too dark and blurred, then a better one."""
     scene.sends_photo("dusk.jpg", photographs.dark())
-    scene.sends_photo("shade.jpg", photographs.shade())
+    scene.sends_photo("below.jpg", photographs.below())
     scene.presses("🤔")
 
 
