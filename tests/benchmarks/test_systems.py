@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import accounting
-from benchmarks.systems import release
+from benchmarks.systems import peers, release
 from benchmarks.systems.catalog import OURS, REFERENCE, SYSTEMS
 from benchmarks.targets import HttpTarget
 
@@ -89,6 +89,15 @@ def test_a_form_holds_the_photo_under_the_field_that_is_wanted() -> None:
     assert b'name="request"' in body
     assert b"\r\n\r\nbytes\r\n--leaf--\r\n" in body
     assert HttpTarget(1).body(b"bytes") == (b"bytes", "image/jpeg")
+
+
+def test_workers_of_pytorch_peers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "cores", lambda: 8)
+    monkeypatch.delenv("PEER_WORKERS", raising=False)
+    assert (peers.shares("eager-bfloat16"), peers.shares("engine")) == ((8, 1), (2, 8))
+    monkeypatch.setenv("PEER_WORKERS", "1")
+    assert (peers.shares("eager-bfloat16"), peers.shares("engine")) == ((1, 8), (2, 8))
+    assert peers.told("eager-bfloat16") == "workers: 1, threads of each: 8"
 
 
 def test_nobody_there_is_no_answer() -> None:
