@@ -55,7 +55,8 @@ def test_a_run_measures_all_parts(tmp_path: Path) -> None:
     alone = result["breakdown"]["1"]
     assert alone["photos"] > 3
     assert sum(alone["stages_ms"].values()) == pytest.approx(alone["total_ms"], rel=0.01)
-    assert alone["covered"] > 0.6
+    assert alone["covered"] >= 0.9
+    assert result["versions"]["triton"]["tritonserver"].startswith("2.")
 
 
 @pytest.mark.long
