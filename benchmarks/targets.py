@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,7 +87,9 @@ class _HttpConnection:
         if self._http.sock is not None:
             self._http.sock.settimeout(self._http.timeout)
         try:
-            self._http.request("POST", self._target.path, body, headers)
+            # who refuses may answer and hang up before it has read the photo: then the answer is there all the same
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._http.request("POST", self._target.path, body, headers)
             response = self._http.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
