@@ -122,7 +122,7 @@ def breakdown(result: dict[str, Any]) -> str:
         axes.set_xlim(0, 100)
         axes.invert_yaxis()
         axes.set_xlabel("percent of what the client waited, mean")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.45, 1.42), ncols=5, frameon=False, fontsize=9)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=5, frameon=False, fontsize=9)
 
     return _svg(draw, height=2.6)
 
