@@ -79,9 +79,10 @@ def bentoml() -> Iterator[int]:
     (port,) = processes.free_ports(1)
     command = [str(processes.ENVIRONMENTS / "peers/bin/bentoml"), "serve", "bentoml_null:NullModel"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--working-dir", "benchmarks/peers"]
-    env = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": tempfile.mkdtemp()}
-    with processes.running(command, env, port, "/readyz"):
-        yield port
+    with tempfile.TemporaryDirectory() as home:
+        env = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": home}
+        with processes.running(command, env, port, "/readyz"):
+            yield port
 
 
 def direct_call(port: int) -> Callable[[bytes], None]:

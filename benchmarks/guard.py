@@ -1,6 +1,7 @@
 """Whether a ratio has become worse than it was, by more than the measured noise."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from benchmarks.report.summary import ratios
 
 BASELINE = Path(__file__).with_name("baseline.json")
-FLOOR = 0.05
-"""Two runs on one machine differ by so much, however quiet each was in itself."""
+FLOOR, CEILING = 0.05, 0.15
+"""Two runs on one machine differ by the first, however quiet each was in itself; beyond the second nothing is noise."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,21 @@ def baseline_of(result: dict[str, Any]) -> dict[str, Any]:
         name: {"median": round(middle, 3), "lowest": round(low, 3), "highest": round(high, 3)}
         for name, (middle, low, high) in ratios(result).items()
     }
-    return {"hardware": result["hardware"], "clients": result["options"]["clients"], "ratios": kept}
+    return {"hardware": result["hardware"], **_conditions(result), "ratios": kept}
+
+
+def _conditions(result: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same for two runs' ratios to be compared."""
+    return {"clients": result["options"]["clients"], "photos": result["photos"], "members": result["members"]}
+
+
+def differences(result: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """What was not measured under the baseline's conditions, in words."""
+    return [
+        f"{name} were {baseline.get(name, 'not told')}, are {now}"
+        for name, now in _conditions(result).items()
+        if baseline.get(name) != now
+    ]
 
 
 def noise(median: float, lowest: float, highest: float) -> float:
@@ -40,16 +55,16 @@ def noise(median: float, lowest: float, highest: float) -> float:
 
 
 def judge(result: dict[str, Any], baseline: dict[str, Any]) -> list[Worse]:
-    """Ratios that are worse by more than the noise of both runs together; what this run did not measure is left out."""
+    """Ratios that are worse by more than the noise of both runs together; one that this run lacks is worse too."""
     found = []
     now = ratios(result)
     for name, was in baseline["ratios"].items():
-        if name not in now:
-            continue
-        allowed = max(FLOOR, noise(was["median"], was["lowest"], was["highest"]) + noise(*now[name]))
+        measured = now.get(name, 3 * (math.nan,))
+        both = noise(was["median"], was["lowest"], was["highest"]) + noise(*measured)
+        allowed = min(CEILING, max(FLOOR, both)) if math.isfinite(both) else FLOOR
         least = was["median"] * (1 - allowed)
-        if not now[name][0] >= least:
-            found.append(Worse(name, was["median"], now[name][0], least))
+        if not measured[0] >= least:
+            found.append(Worse(name, was["median"], measured[0], least))
     return found
 
 
@@ -74,5 +89,11 @@ def read() -> dict[str, Any]:
 
 
 def write(result: dict[str, Any]) -> None:
-    """Keep this run's ratios as what later ones are measured by."""
+    """Keep this run's ratios as what later ones are measured by.
+
+    Raises:
+        SystemExit: one is no number.
+    """
+    if missing := [name for name, values in ratios(result).items() if not all(map(math.isfinite, values))]:
+        raise SystemExit(f"bench: no baseline written: too few answers for {', '.join(missing)}.")
     BASELINE.write_text(json.dumps(baseline_of(result), indent=1) + "\n")

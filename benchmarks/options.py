@@ -59,7 +59,7 @@ def parse(arguments: list[str] | None = None) -> tuple[Options, argparse.Namespa
     parser.add_argument("--parts", nargs="*", choices=PARTS, help="beside the rounds; default: all; with --quick: bare")
     parser.add_argument("--clients", type=int, default=8, help="in the rounds, default %(default)s")
     parser.add_argument("--levels", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32, 64], help="clients of the curve")
-    parser.add_argument("--rounds", type=int, help="default 2; with --quick 3")
+    parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement, at least; default %(default)s")
     parser.add_argument("--patience", type=float, default=20, help="most seconds that a load may take to settle")
     parser.add_argument("--deadline", type=float, default=5, help="what a client waits at most under overload, seconds")
@@ -75,6 +75,8 @@ def parse(arguments: list[str] | None = None) -> tuple[Options, argparse.Namespa
     )
     parser.add_argument("--update-baseline", action="store_true", help="write the ratios of this run there")
     given = parser.parse_args(arguments)
+    if (given.guard or given.update_baseline) and (not given.quick or given.repository or given.members):
+        parser.error("the baseline is of --quick's own members: no --repository, --members, or run without --quick")
     systems = given.systems or (QUICK if given.quick else tuple(SYSTEMS))
     needed = (OURS, *(name for name in SYSTEMS if name in (*systems, REFERENCE) and name != OURS))
     parts = given.parts if given.parts is not None else (("bare",) if given.quick else PARTS)
@@ -88,7 +90,7 @@ def parse(arguments: list[str] | None = None) -> tuple[Options, argparse.Namespa
         parts=tuple(parts),
         clients=given.clients,
         levels=tuple(sorted(given.levels)),
-        rounds=given.rounds or (3 if given.quick else 2),
+        rounds=given.rounds,
         seconds=given.seconds,
         patience_s=given.patience,
         deadline_s=given.deadline,

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,8 +38,8 @@ class Reply:
 class Connection(Protocol):
     """One client's, used by one thread."""
 
-    def ask(self, photo: bytes) -> Reply:
-        """Send one photo and wait; never raises for what the other side does."""
+    def ask(self, photo: bytes, within_s: float | None = None) -> Reply:
+        """Send one photo and wait, at most `within_s` if given; never raises for what the other side does."""
 
     def close(self) -> None:
         """End it."""
@@ -59,9 +60,10 @@ class HttpTarget:
     path: str = "/v1/predict"
     form_field: str | None = None
     timeout_s: float = 120
+    kept_alive: bool = True
 
     def connect(self) -> Connection:
-        """Kept alive between photos."""
+        """Kept open between photos, unless the system counts idle connections as work."""
         return _HttpConnection(self)
 
     def body(self, photo: bytes) -> tuple[bytes, str]:
@@ -78,10 +80,16 @@ class _HttpConnection:
         self._target = target
         self._http = http.client.HTTPConnection("127.0.0.1", target.port, timeout=target.timeout_s)
 
-    def ask(self, photo: bytes) -> Reply:
+    def ask(self, photo: bytes, within_s: float | None = None) -> Reply:
         body, content_type = self._target.body(photo)
+        headers = {"Content-Type": content_type} | ({} if self._target.kept_alive else {"Connection": "close"})
+        self._http.timeout = self._target.timeout_s if within_s is None else within_s
+        if self._http.sock is not None:
+            self._http.sock.settimeout(self._http.timeout)
         try:
-            self._http.request("POST", self._target.path, body, {"Content-Type": content_type})
+            # who refuses may answer and hang up before it has read the photo: then the answer is there all the same
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._http.request("POST", self._target.path, body, headers)
             response = self._http.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
@@ -121,7 +129,7 @@ class _GrpcConnection:
         self._client = grpc.InferenceServerClient(f"127.0.0.1:{target.port}")
         self._outputs = [grpc.InferRequestedOutput("probabilities")]
 
-    def ask(self, photo: bytes) -> Reply:
+    def ask(self, photo: bytes, within_s: float | None = None) -> Reply:
         tensor = grpc.InferInput("encoded_image", [1, len(photo)], "UINT8")
         tensor.set_data_from_numpy(np.frombuffer(photo, np.uint8)[np.newaxis])
         try:
@@ -130,7 +138,7 @@ class _GrpcConnection:
                 [tensor],
                 outputs=self._outputs,
                 timeout=round(self._target.queue_s * 1e6),
-                client_timeout=self._target.timeout_s,
+                client_timeout=self._target.timeout_s if within_s is None else within_s,
             )
         except InferenceServerException as error:
             return Reply(status_of(error), {"detail": str(error.message())[:300]})

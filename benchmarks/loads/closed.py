@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.loads.samples import Sample, as_figures, failures, latency, rate
 from benchmarks.targets import OK, Target
 
-FEWEST = 16
-"""Answers that a window waits for, up to `STRETCH` times its length: two or three say nothing."""
+FEWEST = 20
+"""Answers that a window waits for, up to `STRETCH` times its length: a p95 needs as many."""
 STRETCH = 2.5
 _POLL_S = 0.01
 
@@ -22,6 +22,8 @@ class Clients:
 
     def __init__(self, target: Target, photos: Sequence[tuple[bytes, bool]]) -> None:
         self.samples: list[Sample] = []
+        self._answers: list[int] = []  # of each client
+        self._seen: set[int] = set()  # photos that were answered
         self._target, self._photos = target, photos
         self._turn = itertools.count()
         self._threads: list[threading.Thread] = []
@@ -30,7 +32,8 @@ class Clients:
     def grow(self, clients: int) -> None:
         """Add clients until there are so many."""
         while len(self._threads) < clients:
-            thread = threading.Thread(target=self._work, daemon=True)
+            thread = threading.Thread(target=self._work, args=(len(self._threads),), daemon=True)
+            self._answers.append(0)
             self._threads.append(thread)
             thread.start()
 
@@ -42,20 +45,39 @@ class Clients:
 
     def wait_for(self, answers: int, seconds: float) -> None:
         """Until so many samples more have come, or the time is over."""
-        wanted, deadline = len(self.samples) + answers, time.perf_counter() + seconds
-        while len(self.samples) < wanted and time.perf_counter() < deadline:
-            time.sleep(_POLL_S)
+        wanted = len(self.samples) + answers
+        _until(lambda: len(self.samples) >= wanted, seconds)
 
-    def _work(self) -> None:
+    def settle(self, each: int, seconds: float, all_photos: bool = False) -> None:
+        """Until every client has had `each` answers more and, if wanted, every photo was answered; or the time is over."""
+        wanted = [answers + each for answers in self._answers]
+        _until(
+            lambda: (
+                all(now >= least for now, least in zip(self._answers, wanted, strict=True))
+                and (not all_photos or len(self._seen) == len(self._photos))
+            ),
+            seconds,
+        )
+
+    def _work(self, client: int) -> None:
         connection = self._target.connect()
         while not self._stopping.is_set():
-            photo, bad = self._photos[next(self._turn) % len(self._photos)]
+            number = next(self._turn) % len(self._photos)
+            photo, bad = self._photos[number]
             start = time.perf_counter()
             status = connection.ask(photo).status
             self.samples.append(Sample(start, time.perf_counter(), status, bad))
+            self._answers[client] += 1
+            self._seen.add(number)
             if status == 0:
                 time.sleep(_POLL_S)  # nobody is there: do not spin
         connection.close()
+
+
+def _until(reached: Callable[[], bool], seconds: float) -> None:
+    deadline = time.perf_counter() + seconds
+    while not reached() and time.perf_counter() < deadline:
+        time.sleep(_POLL_S)
 
 
 @contextmanager
@@ -81,7 +103,8 @@ class Window:
 
     def figures(self) -> dict[str, Any]:
         """For JSON."""
-        answered = sum(each.status == OK for each in self.samples)
+        # what is answered right after the window was computed inside, and the other way round: the rate is fairer than a count
+        answered = self.photos_per_second * self.seconds
         return {
             "clients": self.clients,
             "photos_per_second": self.photos_per_second,
@@ -91,21 +114,24 @@ class Window:
         }
 
 
-def measure(these: Clients, count: int, seconds: float, patience_s: float, cpu_s: Callable[[], float]) -> Window:
+def measure(
+    these: Clients, count: int, seconds: float, patience_s: float, cpu_s: Callable[[], float], fewest: int = FEWEST
+) -> Window:
     """Grow to `count` clients, let each have an answer under this load, then measure.
 
     Args:
         these: running clients, at most `count`.
         count: how many there are to be.
-        seconds: at least; more until there are `FEWEST` answers.
+        seconds: at least; more until there are `fewest` answers, up to `STRETCH` times as long for each `FEWEST` of them.
         patience_s: how long the load may take to settle.
         cpu_s: processor time that the system has used so far.
+        fewest: answers that are wanted.
     """
     these.grow(count)
-    these.wait_for(count, patience_s)
+    these.settle(1, patience_s)
     begin, cpu_begin, first = time.perf_counter(), cpu_s(), len(these.samples)
     time.sleep(seconds)
-    these.wait_for(FEWEST - (len(these.samples) - first), (STRETCH - 1) * seconds)
+    these.wait_for(fewest - (len(these.samples) - first), (STRETCH * fewest / FEWEST - 1) * seconds)
     end, cpu_end = time.perf_counter(), cpu_s()
     inside = tuple(each for each in list(these.samples) if begin <= each.done <= end)
     answered = [each.done for each in inside if each.status == OK]

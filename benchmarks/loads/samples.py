@@ -1,6 +1,6 @@
 """What clients saw, and the figures that come of it."""
 
-import statistics
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -8,7 +8,9 @@ import numpy as np
 
 from benchmarks.targets import BUSY, OK
 
-TOO_MANY = 429
+TOO_MANY, GAVE_UP = 429, 504
+FEWEST = {50: 1, 95: 20, 99: 100}
+"""Answers that a percentile needs: of fewer it is no more than the largest."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Latency:
-    """Of answered photos, milliseconds; with few `photos` the upper ones are no more than the largest."""
+    """Milliseconds; NaN where `photos` are too few for a percentile, infinite where so many were never answered."""
 
     photos: int
     p50_ms: float
@@ -36,22 +38,38 @@ class Latency:
     p99_ms: float
 
 
-def latency(samples: Sequence[Sample]) -> Latency:
-    """Percentiles over the good photos that were answered; NaN where there was none."""
-    times = sorted(1000 * each.seconds for each in samples if each.status == OK)
-    if not times:
-        return Latency(0, *3 * [float("nan")])
-    return Latency(len(times), *(float(np.percentile(times, q)) for q in (50, 95, 99)))
+def latency(samples: Sequence[Sample], lost: bool = False) -> Latency:
+    """Percentiles over the photos that were answered; with `lost`, the others count too, as an infinite wait.
+
+    Without `lost`, a system that refuses what would be slow looks quick: right only where nobody is refused.
+    """
+    times = sorted(
+        1000 * each.seconds if each.status == OK else math.inf for each in samples if lost or each.status == OK
+    )
+    return Latency(len(times), *(_percentile(times, q) for q in FEWEST))
+
+
+def _percentile(times: Sequence[float], q: int) -> float:
+    if len(times) < FEWEST[q]:
+        return math.nan
+    place = q / 100 * (len(times) - 1)
+    before, after = times[math.floor(place)], times[math.ceil(place)]
+    return after if math.isinf(after) else before + (after - before) * (place % 1)
 
 
 def rate(done: Sequence[float], begin: float, end: float) -> float:
     """Answers per second: the slope of their number over time.
 
-    A count over a window would gain or lose a whole batch at its edges, where answers come in batches.
+    A count over a window would gain or lose a whole batch at its edges, where answers come in batches. Where nothing
+    came at an edge for much longer than ever between two answers, the system stalled, and the count tells so.
     """
     inside = sorted(moment for moment in done if begin <= moment <= end)
-    if len(inside) < 3 or inside[-1] - inside[0] < (end - begin) / 2:
-        return len(inside) / (end - begin)
+    counted = len(inside) / (end - begin)
+    if len(inside) < 3:
+        return counted
+    edge = max(inside[0] - begin, end - inside[-1])
+    if inside[-1] - inside[0] < (end - begin) / 2 or edge > 2 * float(np.diff(inside).max()):
+        return counted
     return float(np.polyfit(inside, np.arange(len(inside)), 1)[0])
 
 
@@ -65,14 +83,11 @@ def refused(samples: Sequence[Sample]) -> int:
     return sum(each.status in (BUSY, TOO_MANY) for each in samples)
 
 
+def given_up(samples: Sequence[Sample]) -> int:
+    """Photos that were taken in, and sent away after they had waited too long."""
+    return sum(each.status == GAVE_UP for each in samples)
+
+
 def as_figures(measured: Latency) -> dict[str, float]:
     """For JSON."""
     return asdict(measured)
-
-
-def median_ratio(mine: Sequence[float], others: Sequence[float]) -> tuple[float, float, float]:
-    """Median, lowest and highest of the rounds' own ratios."""
-    ratios = [a / b for a, b in zip(mine, others, strict=True) if b > 0]
-    if not ratios:
-        return 3 * (float("nan"),)
-    return statistics.median(ratios), min(ratios), max(ratios)

@@ -4,15 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.loads import closed
 from benchmarks.loads.offered import offer
-from benchmarks.loads.samples import Sample, refused
+from benchmarks.loads.samples import Sample, given_up, refused
 from benchmarks.machine import say
-from benchmarks.measures.answers import ask_all
 from benchmarks.systems.system import Running
 from benchmarks.targets import OK
 
 TIMES = 2.0
-_WARM_UP = 4
+FEWEST = 60
+"""Photos that are judged, if they come within `_LONGEST_S`."""
+_LONGEST_S = 30.0
+_WARM_UP = 2
+"""Answers of each client."""
 
 
 def judge(samples: Sequence[Sample], begin: float, end: float, deadline_s: float, capacity: float) -> dict[str, Any]:
@@ -23,15 +27,18 @@ def judge(samples: Sequence[Sample], begin: float, end: float, deadline_s: float
     inside = [each for each in samples if begin <= each.due < end]
     in_time = sum(each.status == OK and each.seconds <= deadline_s for each in inside)
     late = sum(each.status == OK and each.seconds > deadline_s for each in inside)
-    turned_away = refused(inside)
+    turned_away, gave_up = refused(inside), given_up(inside)
     count = max(1, len(inside))
     return {
         "photos": len(inside),
         "in_time": in_time / count,
         "late": late / count,
         "refused": turned_away / count,
-        "failed": (len(inside) - in_time - late - turned_away) / count,
+        "given_up": gave_up / count,
+        "failed": (len(inside) - in_time - late - turned_away - gave_up) / count,
         "statuses": {str(status): count for status, count in sorted(Counter(each.status for each in inside).items())},
+        "offered": len(inside) / (end - begin),
+        "capacity": capacity,
         "within_capacity": in_time / (end - begin) / capacity,
         "refused_after_ms": _median_ms([each for each in inside if refused([each])]),
     }
@@ -43,16 +50,28 @@ def _median_ms(samples: Sequence[Sample]) -> float | None:
 
 
 def run(
-    name: str, running: Running, photos: Sequence[bytes], capacity: float, seconds: float, deadline_s: float
+    name: str,
+    running: Running,
+    photos: Sequence[bytes],
+    capacity: float,
+    clients: int,
+    seconds: float,
+    patience_s: float,
+    deadline_s: float,
 ) -> dict[str, Any]:
-    """Offer `TIMES` the capacity, and judge once the queues are full: after the first deadline."""
-    ask_all(running.target, [photos[0]] * _WARM_UP)
-    lasting = deadline_s + max(seconds, 2 * deadline_s)
-    samples = offer(running.target, photos, TIMES * capacity, lasting, 3 * deadline_s)
-    first = samples[0].due
-    figures = judge(samples, first + deadline_s, first + lasting, deadline_s, capacity)
+    """Warm up with `clients` that wait, offer `TIMES` the capacity, and judge once the queues are full.
+
+    They are when the first deadline is over.
+    """
+    with closed.clients(running.target, photos) as these:
+        these.grow(clients)
+        these.settle(_WARM_UP, patience_s, all_photos=True)
+    lasting = deadline_s + min(max(seconds, FEWEST / (TIMES * capacity)), _LONGEST_S)
+    offered = offer(running.target, photos, TIMES * capacity, lasting, 3 * deadline_s)
+    figures = judge(offered.samples, offered.start + deadline_s, offered.start + lasting, deadline_s, capacity)
     say(
-        f"{name} at {TIMES * capacity:.1f} photos/s: {figures['within_capacity']:.0%} of its capacity in time, "
-        f"{figures['refused']:.0%} refused, {figures['late']:.0%} late, {figures['failed']:.0%} failed"
+        f"{name} at {figures['offered']:.1f} photos/s: {figures['within_capacity']:.0%} of its capacity in time, "
+        f"{figures['refused']:.0%} refused, {figures['given_up']:.0%} given up, {figures['late']:.0%} late, "
+        f"{figures['failed']:.0%} failed"
     )
-    return {"offered": TIMES * capacity, "deadline_s": deadline_s, **figures}
+    return {"deadline_s": deadline_s, **figures}

@@ -7,18 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from benchmarks.peers.networks import Networks, Views
 
 BATCH = 8
-CORES = len(os.sched_getaffinity(0))
-ENGINE = os.environ.get("PEER_ENGINE", "engine")
-WORKERS = 2 if ENGINE == "engine" else CORES
-"""Our engine shares the cores between processes; PyTorch does best with a process a core, of one thread."""
+WORKERS = int(os.environ.get("PEER_WORKERS", "1"))
 
 
 class Batches:
     """The release's networks, for one worker process."""
 
     def __init__(self) -> None:
-        self._networks = Networks(max(1, CORES // WORKERS))
-        self._threads = ThreadPoolExecutor(CORES)
+        self._networks = Networks(int(os.environ["PEER_THREADS"]))
+        self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 
     def __call__(self, photos: Sequence[bytes]) -> list[list[float] | None]:
         """Probabilities of each photo; None of one that cannot be decoded, whose neighbours are answered all the same."""

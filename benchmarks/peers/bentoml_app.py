@@ -1,6 +1,7 @@
 """BentoML with adaptive batching: a batchable API, whose clients send lists of one photo.
 
-`max_latency_ms` is what BentoML's dispatcher refuses by, with 503, where it foresees a longer wait.
+`max_concurrency` is what BentoML refuses by, with 429, `max_latency_ms` what its dispatcher gives up by, with 503,
+where it foresees that an answer takes longer.
 """
 
 import os
@@ -12,12 +13,13 @@ import bentoml
 from benchmarks.peers.batches import BATCH, WORKERS, Batches
 from benchmarks.peers.networks import reply
 
-DEADLINE_S = float(os.environ.get("PEER_DEADLINE_S", "60"))
+WHOLE_S = float(os.environ.get("PEER_WHOLE_S", "60"))
+ADMITTED = os.environ.get("PEER_ADMITTED")
 
 
 @bentoml.service(
     workers=WORKERS,
-    traffic={"timeout": DEADLINE_S},
+    traffic={"timeout": WHOLE_S} | ({"max_concurrency": int(ADMITTED)} if ADMITTED else {}),
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
@@ -27,7 +29,7 @@ class Leaves:
     def __init__(self) -> None:
         self.answer = Batches()
 
-    @bentoml.api(route="/v1/predict", batchable=True, max_batch_size=BATCH, max_latency_ms=round(1000 * DEADLINE_S))
+    @bentoml.api(route="/v1/predict", batchable=True, max_batch_size=BATCH, max_latency_ms=round(1000 * WHOLE_S))
     def predict(self, photos: list[Path]) -> list[dict[str, Any]]:
         """A batch of files; an exception would fail all of them, so a refusal is an answer too."""
         answers = self.answer([photo.read_bytes() for photo in photos])

@@ -52,7 +52,7 @@ if __name__ == "__main__":
         Leaves(max_batch_size=BATCH, batch_timeout=0.01, api_path="/v1/predict"),
         accelerator="cpu",
         workers_per_device=WORKERS,
-        timeout=float(os.environ["PEER_DEADLINE_S"]),
+        timeout=float(os.environ["PEER_QUEUE_S"]),  # of the wait for a worker
         fast_queue=True,
     )
     server.run(host="127.0.0.1", port=parser.parse_args().port, generate_client_file=False, log_level="warning")

@@ -26,6 +26,8 @@ def html(result: dict[str, Any]) -> str:
         headline=table.headline(result),
         rows=summary.rows(result),
         figures=summary.FIGURES,
+        failed=table.failed(result),
+        usual_share=table.usual_share,
         bare_share=summary.best_bare(result),
         plots={name: Markup(svg) for name, svg in _plots(result).items()},  # noqa: S704  # drawn here
         stages=[(name, ABOUT[name]) for name in (*STAGES, HAND_OVER, OUTSIDE)],

@@ -1,6 +1,7 @@
 """The plots of the page, as SVG that needs nothing from elsewhere."""
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -75,20 +76,30 @@ def by_rate(result: dict[str, Any], key: str, label: str) -> str:
 
 def overload(result: dict[str, Any]) -> str:
     """What happened to the photos at twice the capacity."""
-    systems = [facts for facts in result["systems"].values() if "overload" in facts]
-    kinds = (("in_time", "in time", "#009e73"), ("late", "late", "#e69f00"), ("refused", "refused", "#56b4e9"))
+    systems = [
+        facts for facts in result["systems"].values() if "left_out" not in facts.get("overload", {"left_out": 1})
+    ]
+    kinds = (
+        ("in_time", "in time", "#009e73"),
+        ("late", "late", "#e69f00"),
+        ("refused", "refused", "#56b4e9"),
+        ("given_up", "given up", "#cc79a7"),
+        ("failed", "failed or no answer", "#b2182b"),
+    )
 
     def draw(axes: Axes) -> None:
         left = [0.0] * len(systems)
-        for key, label, colour in (*kinds, ("failed", "failed or no answer", "#b2182b")):
+        for key, label, colour in kinds:
             values = [100 * facts["overload"][key] for facts in systems]
             axes.barh([facts["label"] for facts in systems], values, left=left, color=colour, label=label)
             left = [a + b for a, b in zip(left, values, strict=True)]
-        axes.axvline(50, color="black", linewidth=1, linestyle=":")
+        for number, facts in enumerate(systems):
+            share = 100 * facts["overload"]["capacity"] / facts["overload"]["offered"]
+            axes.plot([share, share], [number - 0.5, number + 0.5], color="black", linewidth=1, linestyle=":")
         axes.set_xlim(0, 100)
         axes.invert_yaxis()
         axes.set_xlabel("percent of the photos sent; the dotted line is the capacity")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.16), ncols=4, frameon=False, fontsize=9)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.16), ncols=5, frameon=False, fontsize=9)
 
     return _svg(draw, height=0.42 * len(systems) + 1.5)
 
@@ -111,7 +122,7 @@ def breakdown(result: dict[str, Any]) -> str:
         axes.set_xlim(0, 100)
         axes.invert_yaxis()
         axes.set_xlabel("percent of what the client waited, mean")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.45, 1.42), ncols=5, frameon=False, fontsize=9)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=5, frameon=False, fontsize=9)
 
     return _svg(draw, height=2.6)
 
@@ -121,7 +132,7 @@ def _lines(axes: Axes, result: dict[str, Any], part: str, x: str, y: str) -> Non
         points = [point for point in facts.get(part, ()) if "left_out" not in point]
         axes.plot(
             [point[x] for point in points],
-            [point[y] for point in points],
+            [point[y] if math.isfinite(point[y]) else math.nan for point in points],
             marker=MARKERS[number % len(MARKERS)],
             color=COLOURS[number % len(COLOURS)],
             linewidth=2.6 if number == 0 else 1.3,

@@ -1,5 +1,6 @@
 """One row a system: its figures, and each as a ratio to ours of the same round."""
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ FIGURES = {
     "p50_ms": "p50, ms",
     "p95_ms": "p95, ms",
     "p99_ms": "p99, ms",
+    "photos": "answers a round",
     "cpu_s_per_photo": "CPU s/photo",
     "pss": "memory, MiB",
     "first_answer_s": "first answer, s",
@@ -45,7 +47,7 @@ HIGHER_IS_BETTER = ("photos_per_second",)
 def rows(result: dict[str, Any]) -> list[Row]:
     """All systems in the order of the run, then the bare engines, ways by rate."""
     options, systems = result["options"], result["systems"]
-    cores = int(result["hardware"]["processor"].split()[0])
+    cores = int(result["hardware"]["cores"])
     table = []
     for name, facts in systems.items():
         figures = {key: _over_rounds(systems, name, _of(key)) for key in FIGURES if key in facts["rounds"][0]}
@@ -104,6 +106,8 @@ def _of(key: str) -> Callable[[dict[str, Any]], float]:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float, float]:
+    if any(map(math.isnan, values)):
+        return 3 * (math.nan,)
     return statistics.median(values), min(values), max(values)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.processes import ROOT, free_ports, interpreter, running
-from benchmarks.systems.system import Running, Setup
+from benchmarks.systems.system import INFER_SHARE, Running, Setup
 from benchmarks.targets import GrpcTarget, HttpTarget
 
 _PATIENCE_S = 170.0
@@ -24,8 +24,7 @@ def triton(setup: Setup) -> Iterator[Running]:
     if setup.trace is not None:
         command += ["--", "--trace-config=mode=triton", f"--trace-config=triton,file={setup.trace}"]
         command += ["--trace-config=level=OFF", "--trace-config=rate=1"]
-    # the gateway waits as long for a queue of Triton, by default
-    queue_s = _PATIENCE_S if setup.deadline_s is None else 0.625 * setup.deadline_s
+    queue_s = _PATIENCE_S if setup.deadline_s is None else setup.queue_s
     target = GrpcTarget(grpc, setup.release.ensemble, setup.timeout_s, queue_s)
     with running(command, os.environ, http, f"/v2/models/{setup.release.ensemble}/ready") as process:
         yield Running(target, (process.pid,), grpc)
@@ -33,7 +32,7 @@ def triton(setup: Setup) -> Iterator[Running]:
 
 @contextmanager
 def ours(setup: Setup) -> Iterator[Running]:
-    """The same Triton with the gateway in front, which has its defaults unless everything is to wait."""
+    """The same Triton with the gateway in front; under a deadline of 5 s it has its defaults, but for the log."""
     with triton(setup) as behind, tempfile.TemporaryDirectory(dir=setup.scratch) as state:
         (port,) = free_ports(1)
         env = {
@@ -43,10 +42,19 @@ def ours(setup: Setup) -> Iterator[Running]:
             "GATEWAY_TRITON_URL": f"127.0.0.1:{behind.grpc_port}",
             "GATEWAY_DATA_DIR": state,
             "GATEWAY_LOG_LEVEL": "error",
-            **(patience(_PATIENCE_S) if setup.deadline_s is None else {}),
+            **(patience(_PATIENCE_S) if setup.deadline_s is None else deadlines(setup, setup.deadline_s)),
         }
         with running([interpreter("gateway"), "-m", "gateway"], env, port) as gateway:
             yield Running(HttpTarget(port, timeout_s=setup.timeout_s), (*behind.pids, gateway.pid), behind.grpc_port)
+
+
+def deadlines(setup: Setup, seconds: float) -> dict[str, str]:
+    """Gateway settings for another deadline than the 5 s that its defaults are made for, in the same proportions."""
+    return {
+        "GATEWAY_QUEUE_TIMEOUT_S": str(setup.queue_s),
+        "GATEWAY_INFER_TIMEOUT_S": str(INFER_SHARE * seconds),
+        "GATEWAY_REQUEST_DEADLINE_S": str(setup.whole_s),
+    }
 
 
 def patience(seconds: float) -> dict[str, str]:

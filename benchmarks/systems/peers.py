@@ -1,4 +1,7 @@
-"""The peers: FastAPI, LitServe and BentoML, each with PyTorch, ONNX Runtime or our engine inside."""
+"""The peers: FastAPI, LitServe and BentoML, each with PyTorch, ONNX Runtime or our engine inside.
+
+`PEER_WORKERS` sets how many workers LitServe and BentoML have with PyTorch; they share the cores evenly.
+"""
 
 import os
 import sys
@@ -6,11 +9,26 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from benchmarks.machine import cores
 from benchmarks.processes import free_ports, interpreter, running
 from benchmarks.systems.system import Running, Setup
 from benchmarks.targets import HttpTarget
 
 Start = Callable[[Setup], AbstractContextManager[Running]]
+
+
+def shares(engine: str) -> tuple[int, int]:
+    """Workers of LitServe or BentoML, and the threads of each."""
+    if engine == "engine":
+        return 2, cores()  # it hands the cores from process to process, as Triton's two instances do
+    workers = int(os.environ.get("PEER_WORKERS") or cores())
+    return workers, max(1, cores() // workers)
+
+
+def told(engine: str) -> str:
+    """The same in words."""
+    workers, threads = shares(engine)
+    return f"workers: {workers}, threads of each: {threads}"
 
 
 def _environment(setup: Setup, engine: str) -> dict[str, str]:
@@ -20,12 +38,15 @@ def _environment(setup: Setup, engine: str) -> dict[str, str]:
     # shares of the cores, which engines in several processes hand one another
     env["PEER_LOCKS"] = tempfile.mkdtemp(dir=setup.scratch)
     env["BENTOML_HOME"] = tempfile.mkdtemp(dir=setup.scratch)
-    env["PEER_DEADLINE_S"] = str(setup.timeout_s if setup.deadline_s is None else setup.deadline_s)
+    workers, threads = shares(engine)
+    env |= {"PEER_WORKERS": str(workers), "PEER_THREADS": str(threads)}
+    env |= {"PEER_QUEUE_S": str(setup.queue_s), "PEER_WHOLE_S": str(setup.whole_s)}
+    env["PEER_ADMITTED"] = str(setup.admitted or "")
     return env
 
 
 def fastapi(engine: str) -> Start:
-    """One process of uvicorn."""
+    """One process of uvicorn; `--limit-concurrency` is what it refuses by, and counts idle connections too."""
 
     @contextmanager
     def start(setup: Setup) -> Iterator[Running]:
@@ -34,8 +55,11 @@ def fastapi(engine: str) -> Start:
         python = sys.executable if engine.startswith("eager") else interpreter("peers")
         command = [python, "-m", "uvicorn", "benchmarks.peers.fastapi_app:app"]
         command += ["--port", str(port), "--log-level", "warning", "--no-access-log"]
+        if setup.admitted is not None:
+            command += ["--limit-concurrency", str(setup.admitted + 1)]  # refuses at the limit itself
+        target = HttpTarget(port, timeout_s=setup.timeout_s, kept_alive=setup.admitted is None)
         with running(command, _environment(setup, engine), port) as process:
-            yield Running(HttpTarget(port, timeout_s=setup.timeout_s), (process.pid,))
+            yield Running(target, (process.pid,))
 
     return start
 

@@ -44,12 +44,14 @@ def system(label: str, *rates: float) -> dict[str, Any]:
             "answers": {"422": 2},
         },
         "overload": {
-            "offered": 2 * rate,
+            "offered": 1.9 * rate,
+            "capacity": rate,
             "deadline_s": 5.0,
             "photos": 30,
             "in_time": 0.47,
             "late": 0.03,
-            "refused": 0.45,
+            "refused": 0.4,
+            "given_up": 0.05,
             "failed": 0.05,
             "within_capacity": 0.94,
             "refused_after_ms": 1.0,
@@ -62,7 +64,8 @@ def result(ours: tuple[float, ...] = (4.0, 4.2), peer: tuple[float, ...] = (1.0,
     stages = {**dict.fromkeys(STAGES, 10.0), HAND_OVER: 1.0, OUTSIDE: 1.0}
     one = {"photos": 9, "stages_ms": stages, "total_ms": 72.0, "covered": 70 / 72}
     return {
-        "hardware": {"processor": "2 cores of a processor", "instructions": "avx2", "commit": "abc"},
+        "hardware": {"processor": "2 cores of a processor", "cores": 2, "instructions": "avx2", "commit": "abc"},
+        "versions": {"peers": {"litserve": "0.2.19"}},
         "options": {
             "rounds": len(ours),
             "seconds": 8,

@@ -55,7 +55,9 @@ def test_a_run_measures_all_parts(tmp_path: Path) -> None:
     alone = result["breakdown"]["1"]
     assert alone["photos"] > 3
     assert sum(alone["stages_ms"].values()) == pytest.approx(alone["total_ms"], rel=0.01)
-    assert alone["covered"] > 0.6
+    # gRPC and HTTP take some 4 ms, which are a tenth of what members as small as the demo's need
+    assert alone["covered"] > 0.85
+    assert result["versions"]["triton"]["tritonserver"].startswith("2.")
 
 
 @pytest.mark.long

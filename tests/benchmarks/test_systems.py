@@ -4,15 +4,17 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import accounting
-from benchmarks.systems import release
+from benchmarks.systems import peers, release
 from benchmarks.systems.catalog import OURS, REFERENCE, SYSTEMS
 from benchmarks.targets import HttpTarget
 
@@ -89,6 +91,37 @@ def test_a_form_holds_the_photo_under_the_field_that_is_wanted() -> None:
     assert b'name="request"' in body
     assert b"\r\n\r\nbytes\r\n--leaf--\r\n" in body
     assert HttpTarget(1).body(b"bytes") == (b"bytes", "image/jpeg")
+
+
+def test_workers_of_pytorch_peers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "cores", lambda: 8)
+    monkeypatch.delenv("PEER_WORKERS", raising=False)
+    assert (peers.shares("eager-bfloat16"), peers.shares("engine")) == ((8, 1), (2, 8))
+    monkeypatch.setenv("PEER_WORKERS", "1")
+    assert (peers.shares("eager-bfloat16"), peers.shares("engine")) == ((1, 8), (2, 8))
+    assert peers.told("eager-bfloat16") == "workers: 1, threads of each: 8"
+
+
+def test_a_refusal_is_heard_though_the_photo_was_not_read() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        connection, _ = listening.accept()
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        connection.close()
+
+    server = threading.Thread(target=refuse)
+    server.start()
+    try:
+        connection = HttpTarget(listening.getsockname()[1], timeout_s=5).connect()
+        # more than the buffers of both sides hold, so that sending fails
+        assert connection.ask(bytes(30_000_000)).status == 503
+    finally:
+        server.join()
+        listening.close()
 
 
 def test_nobody_there_is_no_answer() -> None:
