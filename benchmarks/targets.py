@@ -1,6 +1,7 @@
 """How a client asks: over HTTP as a raw body or a form, or Triton itself over gRPC."""
 
 import http.client
+import itertools
 import json
 import re
 from contextlib import suppress
@@ -75,10 +76,19 @@ class HttpTarget:
         return form, "multipart/form-data; boundary=leaf"
 
 
+_CALLERS = itertools.count()
+_ADDRESSES = 250 * 250
+
+
 class _HttpConnection:
     def __init__(self, target: HttpTarget) -> None:
         self._target = target
-        self._http = http.client.HTTPConnection("127.0.0.1", target.port, timeout=target.timeout_s)
+        # an address of its own: each connection is somebody else, as a single caller has limits of its own
+        host = next(_CALLERS) % _ADDRESSES
+        source = (f"127.0.{1 + host // 250}.{1 + host % 250}", 0)
+        self._http = http.client.HTTPConnection(
+            "127.0.0.1", target.port, timeout=target.timeout_s, source_address=source
+        )
 
     def ask(self, photo: bytes, within_s: float | None = None) -> Reply:
         body, content_type = self._target.body(photo)
