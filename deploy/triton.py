@@ -159,7 +159,8 @@ def unplanned(repository: Path, capabilities: list[str]) -> set[int]:
 def without(repository: Path, numbers: set[int], folder: Path) -> Path:
     """Fill `folder` with links to a repository's files, but for some releases.
 
-    Steps that hold none of their versions are one link each, so that a later version of them is seen.
+    Folders are real, as Triton fails on one link that leads nowhere: releases may be pruned meanwhile. What is written later is
+    not seen.
 
     Raises:
         StartError: no release is left.
@@ -169,13 +170,11 @@ def without(repository: Path, numbers: set[int], folder: Path) -> Path:
         match, target = ENSEMBLE.fullmatch(source.name), folder / source.name
         if source.name.startswith(".") or (match and match[1] in versions):
             continue
-        if any((source / version).is_dir() for version in versions):
-            target.mkdir()
-            for inner in source.iterdir():
-                if inner.name not in versions:
-                    (target / inner.name).symlink_to(inner)
-        else:
-            target.symlink_to(source)
+        for file in (path for path in source.rglob("*") if path.is_file()):
+            inner = file.relative_to(source)
+            if inner.parts[0] not in versions:
+                (target / inner).parent.mkdir(parents=True, exist_ok=True)
+                (target / inner).symlink_to(file)
     if not any(ENSEMBLE.fullmatch(path.name) for path in folder.iterdir()):
         raise StartError("Triton is not started with plans that it cannot load: see above; `make plans` builds them.")
     return folder
@@ -190,11 +189,14 @@ def loadable(repository: Path, capabilities: list[str]) -> Path:
     numbers = unplanned(repository, capabilities)
     if not numbers:
         return repository
-    served = without(repository, numbers, Path(tempfile.mkdtemp(prefix="leaf_models_")))
+    try:
+        served = without(repository, numbers, Path(tempfile.mkdtemp(prefix="leaf_models_")))
+    except OSError as error:
+        raise StartError(f"The releases that have plans cannot be linked to ({error}): give /tmp room.") from error
     listed = ", ".join(map(str, sorted(numbers)))
     sys.stderr.write(
-        f"triton: release {listed} is left out, see above; it can be promoted once `make plans` has built its plans and "
-        "Triton has been started again.\n"
+        f"triton: release {listed} is left out, see above; it and later ones can be promoted once `make plans` has built their "
+        "plans and Triton has been started again.\n"
     )
     return served
 

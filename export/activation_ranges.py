@@ -13,9 +13,9 @@ from export import sessions
 SMALLEST_SIDE = 256
 """Of a weight matrix that is worth it; a head of a few classes is not."""
 OUTLIERS = 5e-5
-"""Share of values on either side that a range leaves out."""
-STRIDE = 8
-"""One token in so many is looked at."""
+"""Share of one photo's values on either side that its range leaves out; the widest of the photos' ranges count."""
+STRIDE = 7
+"""One token in so many is looked at; prime, so that rows of patches do not line up with it."""
 
 
 def measure(model: onnx.ModelProto, pixels: NDArray[np.float32]) -> dict[str, list[float]]:
@@ -50,4 +50,8 @@ def measure(model: onnx.ModelProto, pixels: NDArray[np.float32]) -> dict[str, li
             low, high = np.quantile(tokens, [OUTLIERS, 1 - OUTLIERS])
             known = ends.get(output.name, np.array([low, high]))
             ends[output.name] = np.array([min(known[0], low), max(known[1], high)])
-    return {layer: [round(float(end), 5) for end in ends[source]] for layer, source in layers.items()}
+    return {
+        layer: [float(f"{end:.6g}") for end in ends[source]]
+        for layer, source in layers.items()
+        if ends[source][0] < ends[source][1]
+    }

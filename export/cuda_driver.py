@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from export.errors import EngineError
 
 LIBRARY = "libcuda.so.1"
+_NO_GPU = (3, 100, 101)
+"""Not initialised, no device, invalid device."""
 
 
 class Gpu:
@@ -59,9 +61,8 @@ class Gpu:
     def _call(self, name: str, *arguments: Any) -> None:
         code = getattr(self._cuda, name)(*arguments)
         if code:
-            raise EngineError(
-                f"CUDA's driver refuses {name} with error {code}: is a GPU here that this process may use?"
-            )
+            hint = ": is a GPU here that this process may use?" if code in _NO_GPU else "."
+            raise EngineError(f"CUDA's driver refuses {name} with error {code}{hint}")
 
 
 def _pointer(values: NDArray[np.float32]) -> ctypes.c_void_p:

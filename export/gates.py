@@ -30,8 +30,9 @@ those among them that resemble leaves, and most macro-F1 that averaging may lose
 against the one that it is to follow.
 
 `refused_near` asks for less than `refused_others`, in which a few near pictures drown among many far ones: flowers share their
-textures and colours with leaves, and scores of this kind, fitted without them, let about a quarter of them through. Below four
-in five the score tells apart what is far away and no more."""
+textures and colours with leaves, and scores of this kind let about a quarter of them through where no flower was fitted on.
+Every near category is judged by a fit without it. Below four in five of them all the score tells apart what is far away and
+no more."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from export.leaf_drawing import draw_leaf
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png"}
 CALIBRATION = 16
-"""Photos that int8 is calibrated on: twice as many move no range."""
+"""Photos that int8 is calibrated on."""
 THUMBNAIL_SIDES = (64, 360)
 THUMBNAIL_QUALITIES = (70, 80, 90, 95)
 T = TypeVar("T")

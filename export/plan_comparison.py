@@ -4,7 +4,9 @@ Needs a GPU, TensorRT and what export needs. What is found goes into each plan's
 into the release's summary. It decides nothing for Triton: `verify` does not ask for it.
 """
 
+import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from export.errors import EngineError
 from export.locking import writing
 from export.plan_files import MANIFEST, plan_name, read_manifest, to_text
 from export.plan_running import MOST, RunningPlan
-from export.timing import by_batch
+from export.timing import BATCHES, by_batch
 from export.verify import PINNED_TENSORRT
 
 Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -39,10 +41,10 @@ def compare_release(
     progress: Callable[[str], None],
     pinned: str = PINNED_TENSORRT,
 ) -> None:
-    """Compare every member's plan for this host's GPU; all are compared before any is complained of.
+    """Compare every member's plan for this host's GPU; all are compared before any of them is called wrong.
 
     Args:
-        bound: largest difference of a probability.
+        bound: largest difference of a probability; infinite takes any plan that answers with numbers.
         seconds: as `timing.by_batch`.
 
     Raises:
@@ -61,13 +63,19 @@ def compare_release(
         name = plan_name(folder.parent, here.compute_capability)
         if name not in _manifest(folder) or not (folder / name).is_file():
             raise EngineError(f"{folder} has no {name}: run `python -m export plan --release {number}` on this host.")
-        plan = RunningPlan(trt, (folder / name).read_bytes(), gpu)
+        content = (folder / name).read_bytes()
+        plan = RunningPlan(trt, content, gpu)
         output = f"probabilities_{folder.parent.name}"
         said = compare(of_plan(plan, output), of_onnx(folder / "model.onnx", output), _pixels(folder, photos), seconds)
         found = [f"{folder / name} {fault}" for fault in faults(said, bound)]
         with writing(repository, progress):
             plans = _manifest(folder)
-            plans[name] |= {"compared": said | {"allowed": bound, "gpu": here.gpu}}
+            if plans.get(name, {}).get("plan_sha256") != hashlib.sha256(content).hexdigest():
+                raise EngineError(
+                    f"{folder / name} was built anew meanwhile, or is not what its manifest says: compare again."
+                )
+            allowed = bound if math.isfinite(bound) else None
+            plans[name] |= {"compared": said | {"allowed": allowed, "gpu": here.gpu, "faults": faults(said, bound)}}
             write(folder / MANIFEST, to_text(plans).encode())
         if not found:
             progress(f"{folder.parent.name}: {name} agrees with model.onnx within {said['largest_difference']:.1e}")
@@ -86,23 +94,31 @@ def compare(plan: Answer, exact: Answer, pixels: NDArray[np.float32], seconds: f
         "not_finite": found.not_finite,
         "clear_classes_changed": found.changed,
         "spread": found.spread,
-        "milliseconds_by_batch": by_batch(lambda count: plan(pixels[:1].repeat(count, axis=0)), seconds),
+        "milliseconds_by_batch": _timed(plan, pixels[:1], seconds),
     }
+
+
+def _timed(plan: Answer, photo: NDArray[np.float32], seconds: float) -> dict[str, Any]:
+    """Batches are made, and each shape is run once, before any clock runs."""
+    batches = {count: photo.repeat(count, axis=0) for count in BATCHES} if seconds else {}
+    for batch in batches.values():
+        plan(batch)
+    return by_batch(lambda count: plan(batches[count]), seconds)
 
 
 def faults(said: dict[str, Any], bound: float) -> list[str]:
     """Why a comparison proves nothing, or that the plan must not serve."""
-    if said["spread"] < SMALLEST_SPREAD:
-        return [
-            f"answers {said['photos']} photos alike, which proves nothing: give other --photos, or train the member."
-        ]
     if said["not_finite"]:
         return [f"answers {said['not_finite']} of {said['photos']} photos with what is no number: do not serve it."]
+    if not math.isfinite(bound):
+        return []
+    if said["spread"] < SMALLEST_SPREAD:
+        return [f"has a member that answers {said['photos']} photos alike, which proves nothing: give other --photos."]
     if said["clear_classes_changed"] or not said["largest_difference"] <= bound:
         return [
             f"moves a probability by {said['largest_difference']:.2g} (allowed {bound:g}) and changes the class of "
             f"{said['clear_classes_changed']} photos that float32 is clear about: do not serve it; build it from float32 "
-            "(export without --half-precision), or take it knowingly with --gate plan=VALUE."
+            "(export without --half-precision), or take it knowingly with --gate plan=off."
         ]
     return []
 

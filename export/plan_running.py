@@ -42,6 +42,8 @@ class RunningPlan:
         self._input, self._outputs = given[0], [name for name in names if name not in given]
         self._addresses = {}
         for name in names:
+            if self._engine.get_tensor_dtype(name) != trt.float32:
+                raise EngineError(f"The plan's {name} is no float32 tensor, a member's all are: build it again.")
             sides = tuple(self._engine.get_tensor_shape(name))[1:]
             self._addresses[name] = gpu.allocate(FLOAT_BYTES * MOST * math.prod(sides))
             self._context.set_tensor_address(name, self._addresses[name])

@@ -148,16 +148,20 @@ def evidence(model: OutlierModel, gathered: Gathered, options: RefusalOptions) -
         said[key] = _share([refused[group]]) if group in refused else None
     said["others"] = _share(list(measured.values()))
     said["others_far"], said["others_near"] = _share(list(far.values())), _share(list(near.values()))
+    strange = [_hits_left_out(name, gathered, options) for name in options.fitted_on if name in options.near]
+    said["near_unseen_by_fit"] = _share([*near.values(), *strange])
     said["by_category"] = {name: _share([hits]) for name, hits in measured.items()}
-    said["fitted_categories_left_out"] = {name: _left_out(name, gathered, options) for name in options.fitted_on}
+    said["fitted_categories_left_out"] = {
+        name: _share([_hits_left_out(name, gathered, options)]) for name in options.fitted_on
+    }
     return said
 
 
-def _left_out(name: str, gathered: Gathered, options: RefusalOptions) -> dict[str, Any] | None:
-    """What becomes of a category that the score was fitted on, had it not been: by a fit on the rest of them."""
+def _hits_left_out(name: str, gathered: Gathered, options: RefusalOptions) -> NDArray[np.bool_]:
+    """Which pictures of a category that the score was fitted on are refused by a fit on the rest of them."""
     rest = replace(options, fitted_on=tuple(other for other in options.fitted_on if other != name))
     model = fit(gathered, rest)
-    return _share([model.score(gathered.joined(f"other/{name}")) > model.threshold])
+    return np.asarray(model.score(gathered.joined(f"other/{name}")) > model.threshold)
 
 
 def _share(hits: list[NDArray[np.bool_]]) -> dict[str, Any] | None:

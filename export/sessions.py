@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from export.errors import ProviderError
 
@@ -43,6 +45,18 @@ def on_cuda(model: Path | bytes) -> onnxruntime.InferenceSession:
             "CUDA's and cuDNN's libraries of its version are missing."
         )
     return session
+
+
+def try_out(session: onnxruntime.InferenceSession, pixels: NDArray[np.float32]) -> None:
+    """Run one photo: missing kernels, libraries and memory show here only.
+
+    Raises:
+        ProviderError: it fails.
+    """
+    try:
+        session.run(None, {session.get_inputs()[0].name: pixels})
+    except Exception as error:  # its errors have no common base
+        raise ProviderError(f"ONNX Runtime fails on this GPU: {' '.join(str(error).split())[:300]}") from error
 
 
 def _options() -> onnxruntime.SessionOptions:

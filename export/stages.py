@@ -73,6 +73,9 @@ def _planned(number: int, plans: Plans) -> str:
     lacking = [name for name, member in plans.items() if not member]
     said = f"built {', '.join(built)}"
     entries = [entry for member in plans.values() for entry in member.values()]
+    failed = [fault for entry in entries for fault in entry.get("compared", {}).get("faults", [])]
+    if failed:
+        said += f"; FAILED: it {'; it '.join(failed)}"
     if any("compared" not in entry and entry.get("compute_capability") is not None for entry in entries):
         said += f"; not all compared yet: `python -m export compare --release {number} --photos FOLDER` there"
     return f"{said}; none of {', '.join(lacking)}: {missing}" if lacking else said

@@ -37,19 +37,13 @@ class Engine:
         settings: a processor without bfloat16 arithmetic computes float32 instead.
         cores: how many to use.
         shares: whom to share them with; None for a network so small that waiting would cost more than it saves.
-
-    Raises:
-        ValueError: `int8` of a network that was not calibrated.
     """
 
     def __init__(self, model: Path, settings: EngineSettings, cores: int, shares: CoreShares | None) -> None:
-        if settings.precision == "int8" and settings.activation_ranges is None:
-            raise ValueError(
-                f"{model} was not calibrated for int8: export it with --photos and --cpu-precision int8, or choose bfloat16."
-            )
         self._model, self._settings, self._cores, self._shares = model, settings, cores, shares
         self._core = openvino.Core()
         if shares is None:
+            _ = self._batched  # a damaged file must fail here, not at the first photo
             return
         network = self._read(rows=1)
         self._alone = self._compile(network, streams=1).create_infer_request()

@@ -1,6 +1,7 @@
 """Linear layers in int8: weights by output channel, activations by the ranges that the export measured on photos.
 
-Static ranges let the engine multiply int8 with int8 (VNNI, AMX). What is not a layer of `ranges` stays as it was.
+Static ranges let the engine multiply int8 with int8 (VNNI, AMX); without VNNI products would saturate unnoticed. What is
+not a layer of `ranges` stays as it was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,13 @@ Ranges = Mapping[str, Sequence[float]]
 """Lowest and highest value of a layer's input, by the name of its output tensor."""
 
 
-def quantize_linear_layers(network: openvino.Model, ranges: Ranges) -> int:
+def quantize_linear_layers(network: openvino.Model, ranges: Ranges) -> None:
     """Replace the linear layers that `ranges` names by int8 ones, in place.
 
-    Returns:
-        How many layers were changed.
+    Raises:
+        ValueError: the network has no such layers: the ranges are of another one.
     """
-    changed = 0
+    changed = set()
     for layer in network.get_ordered_ops():
         name = next(iter(layer.output(0).get_names() & ranges.keys()), None) if layer.get_output_size() else None
         if name is None or layer.get_type_name() != "MatMul":
@@ -31,9 +32,12 @@ def quantize_linear_layers(network: openvino.Model, ranges: Ranges) -> int:
         replacement = ops.matmul(rounded, _int8(_weights(layer)), False, True)
         for target in layer.output(0).get_target_inputs():
             target.replace_source_output(replacement.output(0))
-        changed += 1
+        changed.add(name)
+    if missing := ranges.keys() - changed:
+        raise ValueError(
+            f"int8 was calibrated on another network: this one has no layer {min(missing)}. Export it again."
+        )
     network.validate_nodes_and_infer_types()
-    return changed
 
 
 def _weights(layer: openvino.Node) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import pytest
 import tritonclient.grpc as grpc
 from onnx import TensorProto, helper, numpy_helper
 from pictures import encoded, textured
-from processes import ROOT, TRITON_PYTHON, TritonProcess, free_ports
+from processes import ROOT, TRITON_PYTHON, TritonProcess, free_ports, launch
 from tiny_networks import production_repository
 from triton_client import infer
 
@@ -85,11 +85,28 @@ def test_a_release_may_ask_for_int8(repository: tuple[Path, str]) -> None:
     assert 0 < np.abs(full - eighth).max() < 0.03
 
 
-def test_int8_that_was_not_calibrated_says_what_to_do(repository: tuple[Path, str]) -> None:
-    (repository[0] / STEP / "1" / "cpu_engine.json").write_text(json.dumps({"precision": "int8"}))
-    triton = TritonProcess(repository[0], free_ports(3), load=(repository[1],))
-    with pytest.raises(AssertionError, match="was not calibrated for int8: export it with --photos"):
-        triton.start()
+def settings(repository: Path, said: dict[str, object]) -> tuple[str, str]:
+    """The precision that a member computes in by its `cpu_engine.json`, and what standard error says."""
+    (repository / STEP / "1" / "cpu_engine.json").write_text(json.dumps(said))
+    code = "import sys, pathlib, server.members as m; print(m.engine_settings(pathlib.Path(sys.argv[1])).precision)"
+    result = subprocess.run(
+        [TRITON_PYTHON, "-c", code, repository / STEP / "1"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip(), result.stderr
+
+
+def test_int8_that_was_not_calibrated_is_bfloat16_and_says_so(repository: tuple[Path, str]) -> None:
+    precision, said = settings(repository[0], {"precision": "int8"})
+    assert precision == "bfloat16"
+    assert f"{STEP} computes in bfloat16 instead of int8: it was not calibrated; export it with --photos" in said
+
+
+def test_ranges_of_another_network_are_no_release(repository: tuple[Path, str]) -> None:
+    said = {"precision": "int8", "activation_ranges": {"elsewhere": [0, 1]}}
+    (repository[0] / STEP / "1" / "cpu_engine.json").write_text(json.dumps(said))
+    result = launch(repository[0])
+    assert result.returncode == 1
+    assert "this one has no layer elsewhere. Export it again" in result.stderr
 
 
 def test_the_limits_of_the_engines_are_measured(repository: tuple[Path, str]) -> None:

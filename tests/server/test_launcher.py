@@ -107,11 +107,12 @@ def test_a_repository_without_release_says_how_to_write_one(tmp_path: Path) -> N
     assert "does not exist" in launch(tmp_path / "nowhere").stderr
 
 
-def test_a_broken_network_ends_with_tritons_last_lines(repository: Repository) -> None:
-    (repository[0] / "vit_base_384" / "1" / "model.onnx").write_bytes(b"not a network")
+@pytest.mark.parametrize("step", ["vit_base_384", "average"])
+def test_a_broken_network_ends_with_tritons_last_lines(repository: Repository, step: str) -> None:
+    (repository[0] / step / "1" / "model.onnx").write_bytes(b"not a network")
     result = launch(repository[0])
     assert result.returncode == 1
-    assert "failed to load 'vit_base_384' version 1" in result.stderr
+    assert f"failed to load '{step}' version 1" in result.stderr
     # on a busy machine this Triton sometimes crashes on its way out
     assert re.search(r"Triton ended with exit code -?\d+ while loading leaf_ensemble_1", result.stderr)
 
