@@ -83,6 +83,13 @@ class Engine:
     def get_tensor_name(self, index: int) -> str:
         return str(self._tensors[index].name)
 
+    def get_tensor_dtype(self, name: str) -> str:
+        return (
+            next(tensor.type for tensor in self._tensors if tensor.name == name)
+            .removeprefix("tensor(")
+            .removesuffix(")")
+        )
+
     def get_tensor_mode(self, name: str) -> str:
         return "in" if name in [tensor.name for tensor in self._given] else "out"
 
@@ -105,6 +112,8 @@ class Tensorrt:
 
     __version__ = PINNED_TENSORRT
     ILogger = Logger
+
+    float32 = "float"
 
     class TensorIOMode:
         INPUT = "in"

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import onnx
@@ -39,10 +40,15 @@ def planned(released: Path, tmp_path: Path) -> Path:
     copy = shutil.copytree(released, tmp_path / "repository")
     for name in MEMBERS:
         file = plan_file(copy, name)
-        file.write_bytes(as_plan(file.with_name("model.onnx")))
-        entry = {"tensorrt": "11.2.1.2", "compute_capability": "8.9", "gpu": "NVIDIA L4"}
-        file.with_name(MANIFEST).write_text(to_text({file.name: entry}))
+        put(file, as_plan(file.with_name("model.onnx")))
     return copy
+
+
+def put(file: Path, content: bytes) -> None:
+    """A plan, and what its manifest says."""
+    file.write_bytes(content)
+    known = {"tensorrt": "11.2.1.2", "compute_capability": "8.9", "gpu": "NVIDIA L4"}
+    file.with_name(MANIFEST).write_text(to_text({file.name: known | {"plan_sha256": sha256(content).hexdigest()}}))
 
 
 def plan_file(repository: Path, member: str) -> Path:
@@ -76,9 +82,19 @@ def test_plans_are_compared_and_the_summary_says_how_far_they_are_off(
         assert said["largest_difference"] < 1e-5
         assert set(said["milliseconds_by_batch"]) == {"1", "2", "4", "8"}
         assert entry(planned, name)["tensorrt"] == "11.2.1.2"
+    assert said["faults"] == []
     assert "small_vit: model_cc89.plan agrees with model.onnx within" in capsys.readouterr().err
     assert main(["summary", "--repository", str(planned), "--release", "1"]) == 0
     assert "| ONNX to TensorRT plan, 20 photos | " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("host")
+def test_a_plan_that_is_not_its_manifests_is_not_judged(planned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = plan_file(planned, "small_cnn")
+    put(file, b"another")
+    file.write_bytes(as_plan(file.with_name("model.onnx")))
+    assert compare(planned) == 1
+    assert "was built anew meanwhile, or is not what its manifest says" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("host")
@@ -90,7 +106,7 @@ def test_a_plan_that_answers_otherwise_is_named_and_its_neighbour_compared_all_t
     for tensor in model.graph.initializer:
         if len(tensor.dims) == 2:  # the head
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 0.5, tensor.name))
-    file.write_bytes(model.SerializeToString())
+    put(file, model.SerializeToString())
     assert compare(planned) == 1
     said = capsys.readouterr().err
     assert "small_cnn/1/model_cc89.plan moves a probability by" in said
