@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -113,8 +112,7 @@ def test_a_broken_network_ends_with_tritons_last_lines(repository: Repository, s
     result = launch(repository[0])
     assert result.returncode == 1
     assert f"failed to load '{step}' version 1" in result.stderr
-    # on a busy machine this Triton sometimes crashes on its way out
-    assert re.search(r"Triton ended with exit code -?\d+ while loading leaf_ensemble_1", result.stderr)
+    assert "Triton ended with exit code 1 while loading leaf_ensemble_1" in result.stderr
 
 
 def test_too_slow_a_start_is_given_up(repository: Repository) -> None:
