@@ -9,6 +9,7 @@ from door import Door
 from leaf_gateway import LeafGateway
 from messenger import Messenger
 from photos import photo
+from processes import wait_until
 
 BLIGHT = "Likely: Cassava Bacterial Blight"
 PATIENCE_S = 5
@@ -77,8 +78,9 @@ def test_the_gateway_dies_with_a_photo_in_hand(messenger: Messenger, door: Door)
 
 def test_a_restart_does_not_end_the_waiting(messenger: Messenger, bot: BotProcess, door: Door) -> None:
     person = messenger.person(51_005)
+    since = messenger.now()
     sent = person.sends_photo(photo())
-    person.waits_for_reply(sent, "looking")
+    wait_until(lambda: messenger.calls("sendChatAction", since=since), 10, "the gateway is asked")
     bot.kill()
     bot.start()
     door.open()

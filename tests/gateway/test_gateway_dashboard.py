@@ -32,7 +32,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A database with a busy past of 30 days."""
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('dashboard') / 'gateway.db'}")
     upgrade(engine)
-    entries = list(past(1500, 700))
+    entries = list(past(1500, 690))
     store(engine, *entries)
     for each in entries[::30]:
         say(engine, each, "wrong", class_key="cbb")

@@ -79,7 +79,7 @@ def desk(folder: Path, answers: int = 400, **settings: Any) -> Iterator[Desk]:
     if answers:
         now = datetime.now(UTC)
         reviewed = [entry(created_at=now - timedelta(minutes=120 - minute), release=7) for minute in range(13)]
-        store(engine, *past(answers, 700), *reviewed)
+        store(engine, *past(answers, 690), *reviewed)
         verdicts = [("correct", None), ("wrong", "cbsd"), ("unsure", None)] + [("wrong", "cbb")] * 10
         rows = [opinion(each, said, class_key=key) for each, (said, key) in zip(reviewed, verdicts, strict=True)]
         rows[1]["comment"] = "<img src=x onerror=alert(1)> Streaks on the stem"

@@ -158,7 +158,8 @@ def test_one_client_cannot_fill_the_buffer(null_triton: TritonProcess, tmp_path:
         body = photo() + bytes(500_000)
         for _ in range(4):
             held.enter_context(stalled(gateway, "/v1/predict", bytes(1_000_000)))
-        wait_until(lambda: '"problem": "/problems/rate-limited"' in gateway.log.read_text(), 3, "others refused")
+        refusals = '"problem": "/problems/rate-limited"'
+        wait_until(lambda: gateway.log.read_text().count(refusals) == 3, 3, "the share holds one of them")
         with httpx2.Client(transport=httpx2.HTTPTransport(local_address=STRANGER[0])) as stranger:
             refused = stranger.post(f"{gateway.url}/v1/predict", content=body)
             problem(refused, 429, "rate-limited")
