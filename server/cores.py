@@ -1,14 +1,14 @@
 """The machine's cores, and how the engines of several processes share them."""
 
-import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 MAX_SHARES = 8
-POLL_S = 0.002
+POLL_S = 0.001
 
 
 def usable_cores() -> int:
@@ -25,49 +25,68 @@ class CoreShares:
     """The cores in equal shares, handed out to engines in several processes through file locks.
 
     Without it two members would compute at once with as many threads as cores each, and slow one another down.
-    One object per engine: a lock belongs to the open file, so two users of one object would not exclude each other.
+    Whoever wants shares first waits for his turn, in the order of arrival (Linux wakes those who wait for a lock in
+    that order): no photo is overtaken by later ones. One object per engine, since a lock belongs to an open file.
     """
 
     def __init__(self, folder: Path, cores: int) -> None:
         self.count = share_count(cores)
-        self._single = [self._open(folder, share) for share in range(self.count)]
-        self._together = [self._open(folder, share) for share in range(self.count)]
+        self._turn = _open(folder, "turn")
+        self._shares = [_open(folder, f"share-{share}") for share in range(self.count)]
+        seats = range(self.count + 1)
+        self._seats, self._looks = ([_open(folder, f"seat-{seat}") for seat in seats] for _ in range(2))
+        self._held: set[int] = set()
 
-    @staticmethod
-    def _open(folder: Path, share: int) -> int:
-        return os.open(folder / f"share-{share}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-
-    @contextlib.contextmanager
-    def one(self, share: int) -> Iterator[None]:
-        """Wait for one share; one thread per share."""
-        fcntl.flock(self._single[share], fcntl.LOCK_EX)
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until it is one's turn to take shares; keep it until all that one needs are taken."""
+        seat = next((file for file in self._seats if _try(file)), None)
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(self._single[share], fcntl.LOCK_UN)
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+            if seat is not None:
+                fcntl.flock(seat, fcntl.LOCK_UN)
 
-    @contextlib.contextmanager
-    def all(self, seconds: float) -> Iterator[bool]:
-        """Try for a while to get every share at once, holding none meanwhile; whether that succeeded."""
-        deadline = time.monotonic() + seconds
-        while not (held := self._try_all()) and time.monotonic() < deadline:
+    def take(self, wanted: int) -> list[int]:
+        """Wait for a share, in one's turn; all of them where all are free and there is not other work for each.
+
+        Args:
+            wanted: how many more will be taken in the same turn.
+        """
+        while not (free := [share for share in range(self.count) if self._grab(share)]):
             time.sleep(POLL_S)
-        try:
-            yield held
-        finally:
-            if held:
-                self._release(self._together)
+        self._held.update(free)
+        if len(free) == self.count and wanted + self._others() < self.count:
+            return free
+        self.give_back(free[1:])
+        return free[:1]
 
-    def _try_all(self) -> bool:
-        for number, file in enumerate(self._together):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._release(self._together[:number])
-                return False
-        return True
+    def give_back(self, shares: Sequence[int]) -> None:
+        """Let others have them."""
+        for share in shares:
+            fcntl.flock(self._shares[share], fcntl.LOCK_UN)
+            self._held.discard(share)  # last: a lock that one's own file holds would be given again
 
-    @staticmethod
-    def _release(files: list[int]) -> None:
-        for file in files:
+    def _grab(self, share: int) -> bool:
+        return share not in self._held and _try(self._shares[share])
+
+    def _others(self) -> int:
+        """How many wait for their turn."""
+        empty = [file for file in self._looks if _try(file)]
+        for file in empty:
             fcntl.flock(file, fcntl.LOCK_UN)
+        return len(self._looks) - len(empty) - 1
+
+
+def _open(folder: Path, name: str) -> int:
+    return os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+
+
+def _try(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -5,10 +5,8 @@ all cores, and a core that another step borrows for a moment does not make the r
 all cores, which halves its latency on two. So networks are compiled for one photo: known shapes make them 6 % quicker.
 """
 
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,7 @@ from server.quantization import quantize_linear_layers
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 """What a precision computes in; `int8`: the layers whose ranges are known in int8, all else in bfloat16."""
-PATIENCE_S = 0.1
-"""How long a lone photo waits for all cores before it takes a share: longer than a quick member's turn."""
 Arrays = Mapping[str, NDArray[Any]]
-Job = tuple[Arrays, "Future[dict[str, NDArray[Any]]]"]
 
 
 class Engine:
@@ -47,27 +42,32 @@ class Engine:
             return
         network = self._read(rows=1)
         self._alone = self._compile(network, streams=1).create_infer_request()
+        self._narrow = [self._alone]
         if shares.count > 1:
             narrow = self._compile(network, streams=shares.count)
-            self._jobs: deque[Job] = deque()
-            self._arrived = threading.Condition()
-            for share in range(shares.count):
-                arguments = (narrow.create_infer_request(), shares, share)
-                threading.Thread(target=self._work, args=arguments, daemon=True).start()
+            self._narrow = [narrow.create_infer_request() for _ in range(shares.count)]
+        self._threads = ThreadPoolExecutor(shares.count, thread_name_prefix="share")
 
     def __call__(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
         """Infer rows, each with a batch axis of 1: arrays by input name in, arrays by output name out (copies)."""
         shares = self._shares
         if shares is None:
             return self.infer_at_once(rows)
-        if shares.count == 1:
-            with shares.one(0):
-                return [_infer(self._alone, row) for row in rows]
-        if len(rows) < shares.count:
-            with shares.all(PATIENCE_S) as idle:
-                if idle:
-                    return [_infer(self._alone, row) for row in rows]
-        return self._infer_side_by_side(rows)
+        answers: list[Future[dict[str, NDArray[Any]]]] = []
+        try:
+            with shares.turn():
+                for row in rows:
+                    held = shares.take(wanted=len(rows) - len(answers) - 1)
+                    answers.append(self._threads.submit(self._run, row, shares, held))
+        finally:
+            wait(answers)  # all of them, also when one fails: the rows are Triton's memory, gone after we return
+        return [answer.result() for answer in answers]
+
+    def _run(self, row: Arrays, shares: CoreShares, held: Sequence[int]) -> dict[str, NDArray[Any]]:
+        try:
+            return _infer(self._alone if len(held) == shares.count else self._narrow[held[0]], row)
+        finally:
+            shares.give_back(held)
 
     def infer_at_once(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
         """One batch on all cores, without asking for a turn."""
@@ -100,31 +100,6 @@ class Engine:
             "ENABLE_HYPER_THREADING": True,
         }
         return self._core.compile_model(network, "CPU", properties)
-
-    def _infer_side_by_side(self, rows: Sequence[Arrays]) -> list[dict[str, NDArray[Any]]]:
-        jobs = [(row, Future[dict[str, NDArray[Any]]]()) for row in rows]
-        with self._arrived:
-            self._jobs.extend(jobs)
-            self._arrived.notify_all()
-        answers = [answer for _, answer in jobs]
-        wait(answers)  # all of them, also when one fails: the rows are Triton's memory, gone after we return
-        return [answer.result() for answer in answers]
-
-    def _work(self, request: openvino.InferRequest, shares: CoreShares, share: int) -> None:
-        """The thread of one share: takes a row only once its share of the cores is there."""
-        while True:
-            with self._arrived:
-                while not self._jobs:
-                    self._arrived.wait()
-            with shares.one(share):
-                try:
-                    row, answer = self._jobs.popleft()
-                except IndexError:
-                    continue  # another share was quicker
-                try:
-                    answer.set_result(_infer(request, row))
-                except Exception as error:
-                    answer.set_exception(error)
 
 
 def _infer(request: openvino.InferRequest, inputs: Arrays) -> dict[str, NDArray[Any]]:
