@@ -15,10 +15,12 @@ FEWEST = 20
 """Answers that a window waits for, up to `STRETCH` times its length: a p95 needs as many."""
 STRETCH = 2.5
 _POLL_S = 0.01
+_PAUSE_S = 0.1
+"""Of a client that was refused or not heard: who comes again at once takes the machine from those who are answered."""
 
 
 class Clients:
-    """Threads that ask one target, each on a connection of its own, with photos in turn."""
+    """Threads that ask one target, each on a connection of its own, with photos in turn; they pause where one is not answered."""
 
     def __init__(self, target: Target, photos: Sequence[tuple[bytes, bool]]) -> None:
         self.samples: list[Sample] = []
@@ -43,10 +45,14 @@ class Clients:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def answers(self) -> int:
+        """Photos answered so far; a refusal for want of room is no answer."""
+        return sum(self._answers)
+
     def wait_for(self, answers: int, seconds: float) -> None:
-        """Until so many samples more have come, or the time is over."""
-        wanted = len(self.samples) + answers
-        _until(lambda: len(self.samples) >= wanted, seconds)
+        """Until there are so many answers in all, or the time is over."""
+        _until(lambda: self.answers >= answers, seconds)
 
     def settle(self, each: int, seconds: float, all_photos: bool = False) -> None:
         """Until every client has had `each` answers more and, if wanted, every photo was answered; or the time is over."""
@@ -66,11 +72,13 @@ class Clients:
             photo, bad = self._photos[number]
             start = time.perf_counter()
             status = connection.ask(photo).status
-            self.samples.append(Sample(start, time.perf_counter(), status, bad))
-            self._answers[client] += 1
-            self._seen.add(number)
-            if status == 0:
-                time.sleep(_POLL_S)  # nobody is there: do not spin
+            sample = Sample(start, time.perf_counter(), status, bad)
+            self.samples.append(sample)
+            if sample.answered:
+                self._answers[client] += 1
+                self._seen.add(number)
+            else:
+                self._stopping.wait(_PAUSE_S)
         connection.close()
 
 
@@ -129,9 +137,9 @@ def measure(
     """
     these.grow(count)
     these.settle(1, patience_s)
-    begin, cpu_begin, first = time.perf_counter(), cpu_s(), len(these.samples)
+    begin, cpu_begin, first = time.perf_counter(), cpu_s(), these.answers
     time.sleep(seconds)
-    these.wait_for(fewest - (len(these.samples) - first), (STRETCH * fewest / FEWEST - 1) * seconds)
+    these.wait_for(first + fewest, (STRETCH * fewest / FEWEST - 1) * seconds)
     end, cpu_end = time.perf_counter(), cpu_s()
     inside = tuple(each for each in list(these.samples) if begin <= each.done <= end)
     answered = [each.done for each in inside if each.status == OK]

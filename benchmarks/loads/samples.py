@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from benchmarks.targets import BUSY, OK
+from benchmarks.targets import BUSY, NO_ANSWER, OK
 
 TOO_MANY, GAVE_UP = 429, 504
 FEWEST = {50: 1, 95: 20, 99: 100}
@@ -26,6 +26,11 @@ class Sample:
     def seconds(self) -> float:
         """From the moment it was due: what its sender waited, however late the generator itself was."""
         return self.done - self.due
+
+    @property
+    def answered(self) -> bool:
+        """Whether the photo itself was answered: by its classes or, where broken, by a refusal that is not for want of room."""
+        return self.status == OK or (self.bad and self.status not in (NO_ANSWER, BUSY, TOO_MANY, GAVE_UP))
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,18 @@ def failures(samples: Sequence[Sample]) -> int:
     return sum(not each.bad and each.status != OK for each in samples)
 
 
-def refused(samples: Sequence[Sample]) -> int:
-    """Photos sent away because there was too much work."""
-    return sum(each.status in (BUSY, TOO_MANY) for each in samples)
+def refused(samples: Sequence[Sample], at_once_s: float) -> list[Sample]:
+    """Photos sent away because there was too much work, within `at_once_s`."""
+    return [each for each in samples if each.status in (BUSY, TOO_MANY) and each.seconds <= at_once_s]
 
 
-def given_up(samples: Sequence[Sample]) -> int:
-    """Photos that were taken in, and sent away after they had waited too long."""
-    return sum(each.status == GAVE_UP for each in samples)
+def given_up(samples: Sequence[Sample], at_once_s: float) -> list[Sample]:
+    """Photos sent away after they had waited: told so by 504, or as the refused are, but later."""
+    return [
+        each
+        for each in samples
+        if each.status == GAVE_UP or (each.status in (BUSY, TOO_MANY) and each.seconds > at_once_s)
+    ]
 
 
 def as_figures(measured: Latency) -> dict[str, float]:

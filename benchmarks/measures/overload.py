@@ -15,6 +15,8 @@ TIMES = 2.0
 FEWEST = 60
 """Photos that are judged, if they come within `_LONGEST_S`."""
 _LONGEST_S = 30.0
+_AT_ONCE = 0.2
+"""Of the deadline: a photo that is refused later than that has waited in vain, whatever it is told."""
 _WARM_UP = 2
 """Answers of each client."""
 
@@ -27,20 +29,21 @@ def judge(samples: Sequence[Sample], begin: float, end: float, deadline_s: float
     inside = [each for each in samples if begin <= each.due < end]
     in_time = sum(each.status == OK and each.seconds <= deadline_s for each in inside)
     late = sum(each.status == OK and each.seconds > deadline_s for each in inside)
-    turned_away, gave_up = refused(inside), given_up(inside)
+    at_once_s = _AT_ONCE * deadline_s
+    turned_away, gave_up = refused(inside, at_once_s), given_up(inside, at_once_s)
     count = max(1, len(inside))
     return {
         "photos": len(inside),
         "in_time": in_time / count,
         "late": late / count,
-        "refused": turned_away / count,
-        "given_up": gave_up / count,
-        "failed": (len(inside) - in_time - late - turned_away - gave_up) / count,
+        "refused": len(turned_away) / count,
+        "given_up": len(gave_up) / count,
+        "failed": (len(inside) - in_time - late - len(turned_away) - len(gave_up)) / count,
         "statuses": {str(status): count for status, count in sorted(Counter(each.status for each in inside).items())},
         "offered": len(inside) / (end - begin),
         "capacity": capacity,
         "within_capacity": in_time / (end - begin) / capacity,
-        "refused_after_ms": _median_ms([each for each in inside if refused([each])]),
+        "refused_after_ms": _median_ms(turned_away),
     }
 
 

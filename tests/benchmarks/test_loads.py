@@ -5,6 +5,7 @@ import math
 import statistics
 import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -119,6 +120,40 @@ def test_broken_photos_are_no_failures_and_good_ones_are() -> None:
     with closed.clients(Slow(0.001), [b"bad"]) as these:
         window = closed.measure(these, 2, 0.1, 1, cpu_s=lambda: 0.0)
     assert window.figures()["failures"] == len(window.samples) > 0
+
+
+class Full(Slow):
+    """Has no room for the first `refusals` photos."""
+
+    def __init__(self, status: int, refusals: int) -> None:
+        super().__init__(0)
+        self._status, self._refusals, self._number = status, refusals, itertools.count()
+
+    def ask(self, photo: bytes, within_s: float | None = None) -> Reply:
+        """At once."""
+        return Reply(self._status, {}) if next(self._number) < self._refusals else super().ask(photo, within_s)
+
+
+@pytest.mark.parametrize("status", [0, 429, 503, 504])
+def test_a_photo_that_there_is_no_room_for_was_not_answered(status: int) -> None:
+    """Nor do those who are refused ask as quickly as they can."""
+    with closed.clients(Full(status, 4), [(b"photo", False), (b"bad", True)]) as these:
+        began = time.perf_counter()
+        these.grow(2)
+        these.settle(1, 10, all_photos=True)
+        assert 0.19 < time.perf_counter() - began < 5
+        settled = Counter(each.status for each in list(these.samples))
+    assert settled[status] == 4
+    assert settled.keys() == {status, 200, 422}
+
+
+def test_the_refused_fill_no_window() -> None:
+    with closed.clients(Full(503, 10**6), [b"photo"]) as these:
+        window = closed.measure(these, 2, 0.2, 0.2, cpu_s=lambda: 0.0)
+        assert these.answers == 0
+    assert window.seconds >= 0.5  # as long as it may last
+    assert window.photos_per_second == 0
+    assert 0 < window.figures()["failures"] <= 2 * (window.seconds / 0.1 + 1)
 
 
 def test_schedule_has_the_rate_and_is_the_same_each_time() -> None:

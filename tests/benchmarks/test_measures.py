@@ -51,17 +51,18 @@ def test_overload_counts_in_time_late_refused_and_lost() -> None:
         *[Sample(1 + 0.1 * n, 2 + 0.1 * n, 200) for n in range(4)],
         Sample(1.5, 9, 200),
         *[Sample(1.6, 1.61, 503), Sample(1.7, 1.72, 429), Sample(1.8, 1.83, 503)],
-        Sample(1.9, float("inf"), 0),
-        Sample(1.95, 5.0, 504),
+        *[Sample(1.9, 5.0, 504), Sample(1.91, 3.0, 503), Sample(1.92, 4.0, 429)],  # told after they had waited
+        *[Sample(1.9, float("inf"), 0), Sample(1.95, 2.0, 500)],
     ]
     found = overload.judge(samples, begin=1, end=2, deadline_s=5, capacity=5)
-    assert found["photos"] == 10
-    assert found["in_time"] == pytest.approx(0.4)
-    assert found["late"] == pytest.approx(0.1)
-    assert found["refused"] == pytest.approx(0.3)
-    assert found["given_up"] == pytest.approx(0.1)
-    assert found["failed"] == pytest.approx(0.1)
-    assert found["offered"] == 10
+    assert found["photos"] == 13
+    assert found["in_time"] == pytest.approx(4 / 13)
+    assert found["late"] == pytest.approx(1 / 13)
+    assert found["refused"] == pytest.approx(3 / 13)
+    assert found["given_up"] == pytest.approx(3 / 13)
+    assert found["failed"] == pytest.approx(2 / 13)
+    assert found["statuses"] == {"0": 1, "200": 5, "429": 2, "500": 1, "503": 3, "504": 1}
+    assert found["offered"] == 13
     assert found["within_capacity"] == pytest.approx(0.8)
     assert found["refused_after_ms"] == pytest.approx(20)
 
