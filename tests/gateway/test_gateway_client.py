@@ -141,6 +141,23 @@ def test_a_busy_server_is_asked_again(busy: str) -> None:
     assert len(Busy.asked) == 2
 
 
+def test_the_refused_do_not_come_back_as_one_wave(busy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("client.client.asyncio.sleep", note)
+    for _ in range(5):
+        Busy.asked.clear()
+        assert call(busy, lambda c: c.classes()) == {}
+    waits = [seconds for seconds in waits if seconds]
+    assert len(set(waits)) == 5
+    assert 1 <= min(waits) <= max(waits) <= 1.5
+
+
 def test_an_answer_of_somebody_else_is_no_answer(busy: str) -> None:
     with pytest.raises(Refused, match="not the gateway's"):
         call(f"{busy}/captive", lambda c: c.classes())
