@@ -113,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
             asyncio.create_task(shadowing.write()),
             asyncio.create_task(guard.follow()),
             asyncio.create_task(readiness.follow()),
-            asyncio.create_task(metrics.follow(readiness, recorder, releases)),
+            asyncio.create_task(metrics.follow(readiness, recorder, releases, app.state.parts.slots)),
             asyncio.create_task(purge_daily(engine, settings)),
         ]
         log.info("gateway started", host=settings.host, port=settings.port, triton=settings.triton_url, pid=os.getpid())

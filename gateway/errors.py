@@ -36,7 +36,8 @@
     ├── InternalError        500  a defect of the gateway
     ├── InferenceFailed      502  Triton failed for a reason that is not the image
     ├── Unavailable          503  (never raised itself; carries Retry-After)
-    │   ├── Overloaded            too much work in the gateway or in Triton's queue
+    │   ├── Overloaded            too much work in the gateway
+    │   │   └── TritonQueueFull   or in Triton's queue; the same for callers
     │   ├── TritonUnavailable     Triton does not answer
     │   ├── ReleaseGone           the release was unloaded meanwhile
     │   ├── NotReady              no release is ready, or none has answered lately
@@ -407,6 +408,10 @@ class Overloaded(Unavailable):
 
     type = "/problems/overloaded"
     title = "Too many requests in work"
+
+
+class TritonQueueFull(Overloaded):
+    """The photo found no place in Triton's queue, or waited in it for too long."""
 
 
 class TritonUnavailable(Unavailable):

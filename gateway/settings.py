@@ -114,7 +114,12 @@ class Settings(BaseSettings):
     receive_stall_s: float = Field(
         default=10.0, gt=0, description="Seconds without a byte of an upload after which it is given up."
     )
-    queue_timeout_s: float = Field(default=3.0, gt=0, description="Seconds a request may wait in a queue of Triton.")
+    queue_timeout_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="Seconds a request may wait in a queue of Triton; where photos take longer than 75 % of it, fewer are "
+        "let in.",
+    )
     infer_timeout_s: float = Field(
         default=4.0, gt=0, description="Deadline of one gRPC call, seconds; above queue_timeout_s."
     )
@@ -150,7 +155,11 @@ class Settings(BaseSettings):
         description="Share of requests traced; a caller's traceparent names the trace, and may keep a request out of it.",
     )
 
-    max_in_flight: int = Field(default=128, ge=1, description="Photos in work at once; more are answered 503.")
+    max_in_flight: int = Field(
+        default=128,
+        ge=1,
+        description="Photos in work at once; more are answered 503, as are those that would not be answered in time.",
+    )
     group_in_flight: int = Field(
         default=4,
         ge=1,

@@ -59,10 +59,11 @@ def traffic() -> dict[str, Any]:
                 limit=0.03,
             ),
             graph(
-                "Requests in work",
-                "Of all gateways, and of each. At GATEWAY_MAX_IN_FLIGHT a process answers 503.",
-                ("sum by (instance) (gateway_http_requests_in_flight)", "{{instance}}"),
-                stacked=True,
+                "Photos and requests in work",
+                "By gateway. Beyond those let in a photo gets 503: GATEWAY_MAX_IN_FLIGHT a process, fewer after late ones.",
+                ("sum by (instance) (gateway_photos_in_work)", "photos {{instance}}"),
+                ("sum by (instance) (gateway_photos_let_in)", "let in {{instance}}"),
+                ("sum by (instance) (gateway_http_requests_in_flight)", "requests {{instance}}"),
             ),
             graph(
                 "Callers above their share",

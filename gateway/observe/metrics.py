@@ -50,6 +50,15 @@ class ReadinessFigures(Protocol):
     def is_ready(self) -> bool: ...
 
 
+class SlotFigures(Protocol):
+    """What is read from the slots of photos."""
+
+    @property
+    def photos(self) -> int: ...
+    @property
+    def most_photos(self) -> int: ...
+
+
 class ReleaseFigures(Protocol):
     """What is read from the releases."""
 
@@ -77,6 +86,15 @@ class Metrics:
         )
         self._in_flight = Gauge(
             "gateway_http_requests_in_flight", "HTTP requests in work.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._photos = Gauge(
+            "gateway_photos_in_work", "Photos in work.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._most_photos = Gauge(
+            "gateway_photos_let_in",
+            "Photos in work beyond which the next is refused: GATEWAY_MAX_IN_FLIGHT, or what is answered in time.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self._refusals = Counter(
             "gateway_refusals",
@@ -213,23 +231,28 @@ class Metrics:
         readiness: ReadinessFigures,
         recorder: RecorderFigures | None = None,
         releases: ReleaseFigures | None = None,
+        slots: SlotFigures | None = None,
     ) -> None:
         """Read the state of the parts every second until cancelled, and once more then."""
         try:
             while True:
-                self.sample(readiness, recorder, releases)
+                self.sample(readiness, recorder, releases, slots)
                 await asyncio.sleep(_SAMPLE_INTERVAL_S)
         finally:
-            self.sample(readiness, recorder, releases)
+            self.sample(readiness, recorder, releases, slots)
 
     def sample(
         self,
         readiness: ReadinessFigures,
         recorder: RecorderFigures | None = None,
         releases: ReleaseFigures | None = None,
+        slots: SlotFigures | None = None,
     ) -> None:
         """Read the state of the parts now."""
         self._ready.set(readiness.is_ready())
+        if slots is not None:
+            self._photos.set(slots.photos)
+            self._most_photos.set(slots.most_photos)
         if recorder is not None:
             written, dropped, photos_dropped = recorder.written, recorder.dropped, recorder.photos_dropped
             self._records_written.inc(written - self._seen_written)

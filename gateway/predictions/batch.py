@@ -58,7 +58,7 @@ async def predict_batch(parts: Parts, request: Request, question: Question) -> t
                 return outcome, *word_outcome(outcome, question, group.receive_s, explanation)
 
         async with cancelled_on_disconnect(request.receive):
-            results = await for_each(group, one)
+            results = await for_each(parts.slots, group, one)
     if all(isinstance(result, Problem) and service_failed(result) for result in results):
         assert isinstance(results[0], Problem)
         raise results[0]  # the whole request is worth sending again

@@ -1,39 +1,63 @@
-"""How many photos may be in work at once so that each is answered in time, learnt from those that were.
+"""How many photos may be in work at once so that each is answered in time: an adaptive concurrency limit.
 
-Little's law: a photo that found n in work and took t seconds says that n / t are answered a second, so that the next one
-waits for (those in work) times t / n. Whoever would wait too long is better told at once: queued, he would take the time
-of others and then go away unanswered, until nobody is answered in time any more (goodput collapse, see "Addressing
-Cascading Failures" in Google's SRE book).
+Whoever would wait too long is better told at once: queued, he would take the time of others and then go away unanswered,
+until nobody is answered in time any more (goodput collapse, "Addressing Cascading Failures" in Google's SRE book).
+By Little's law a photo that found n in work and took t seconds, longer than it should, says that n times the patience
+divided by t would have been right. The way up is TCP's: by one per round.
 """
 
-LEAST = 8
-"""Photos that are always let in: one dynamic batch, and the way back up after something slow."""
-_WEIGHT = 0.1
-_SLOWER = 0.8
+import math
+import time
+from collections.abc import Callable
+
+LEAST = 4
+"""Photos that all processes of a gateway together always let in, for a way back up after something slow."""
+_LOWER = 0.9
+_FORGET_S = 60.0
 
 
-class Pace:
-    """Answers per second under load, as a moving average.
+class ConcurrencyLimit:
+    """What is right is learnt from photos that came too late; without any, nothing is limited.
 
     Args:
         patience_s: how long a photo may wait for its answer.
+        least: the limit is never lower.
+        clock: seconds.
     """
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
-        self._per_second: float | None = None
+    def __init__(self, patience_s: float, least: int = LEAST, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience_s, self._least, self._clock = patience_s, least, clock
+        self._most = math.inf
+        self._lowered_at = -math.inf
 
     @property
-    def most_at_once(self) -> float:
-        """Photos in work beyond which the next one would wait too long; infinite until one was answered."""
-        return float("inf") if self._per_second is None else max(LEAST, self._per_second * self._patience_s)
+    def most(self) -> float:
+        """Photos in work beyond which the next one would wait too long; infinite if none was late for a minute."""
+        return math.inf if self._clock() - self._lowered_at > _FORGET_S else self._most
 
-    def answered(self, in_work: int, seconds: float) -> None:
-        """Note an answer: how many were in work when its photo came, itself included, and how long it took."""
-        rate = in_work / max(seconds, 1e-6)
-        self._per_second = rate if self._per_second is None else self._per_second + _WEIGHT * (rate - self._per_second)
+    def answered(self, in_work: int, began: float) -> None:
+        """Note an answer.
 
-    def late(self) -> None:
-        """Note a photo that waited in vain."""
-        if self._per_second is not None:
-            self._per_second *= _SLOWER
+        Args:
+            in_work: photos in work when this one came, itself included.
+            began: when it came, by the clock.
+        """
+        waited_s = self._clock() - began
+        if waited_s > self._patience_s:
+            self.failed(in_work, began)
+        elif 2 * in_work >= self._most:
+            self._most += 1 / self._most
+
+    def failed(self, in_work: int, began: float) -> None:
+        """Note a photo that was not answered because there was too much to do; arguments as above."""
+        if began <= self._lowered_at:
+            return  # it came under the former limit
+        now = self._clock()
+        right = min(self._patience_s / max(now - began, 1e-9), _LOWER)
+        self._most = max(self._least, right * min(in_work, self.most))
+        self._lowered_at = now
+
+    def left(self, in_work: int, began: float) -> None:
+        """Note a photo whose caller went away; did he wait for a while, it was too long for him. Arguments as above."""
+        if self._clock() - began > self._patience_s / 4:
+            self.failed(in_work, began)

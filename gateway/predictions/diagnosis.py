@@ -96,7 +96,7 @@ async def _answer_by(parts: Parts, group: Group, release: Release, question: Que
     async def one(upload: Upload, turn_s: float) -> Outcome:
         return await parts.answering.answer(upload, release, question, pinned=True, turn_s=turn_s)
 
-    results = await for_each(group, one)
+    results = await for_each(parts.slots, group, one)
     for result in results:
         if isinstance(result, ReleaseGone):
             raise result

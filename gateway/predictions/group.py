@@ -12,6 +12,7 @@ from starlette.requests import Request
 from gateway.errors import DeadlineExceeded, Problem
 from gateway.predictions.parts import Parts
 from gateway.predictions.question import Question
+from gateway.predictions.slots import Slots
 from gateway.problems import problem_body
 from gateway.settings import Settings
 from gateway.triton.release import Release
@@ -85,10 +86,11 @@ async def received_group(parts: Parts, request: Request, question: Question, mos
             )
 
 
-async def for_each(group: Group, work: Callable[[Upload, float], Awaitable[T]]) -> list[T | Problem]:
+async def for_each(slots: Slots, group: Group, work: Callable[[Upload, float], Awaitable[T]]) -> list[T | Problem]:
     """What `work` makes of each photo, or why it could not, in their order.
 
     Args:
+        slots: where each photo counts while it is in work.
         work: gets a photo, and the seconds that it has waited for its turn.
     """
     turns = asyncio.Semaphore(group.width)
@@ -97,8 +99,9 @@ async def for_each(group: Group, work: Callable[[Upload, float], Awaitable[T]]) 
         try:
             async with asyncio.timeout_at(group.deadline.photos), turns:
                 turn_s = time.perf_counter() - group.received_at
-                async with asyncio.timeout_at(group.deadline.photo()):
-                    return await work(upload, turn_s)
+                with slots.photo():
+                    async with asyncio.timeout_at(group.deadline.photo()):
+                        return await work(upload, turn_s)
         except TimeoutError:
             return DeadlineExceeded("There was no time left for this photo. Send it again, or fewer at once.")
         except Problem as problem:

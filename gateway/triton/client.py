@@ -14,9 +14,9 @@ from tritonclient.utils import InferenceServerException
 from gateway.errors import (
     DeadlineExceeded,
     InferenceFailed,
-    Overloaded,
     Problem,
     ReleaseGone,
+    TritonQueueFull,
     TritonUnavailable,
     UndecodableImage,
 )
@@ -110,7 +110,7 @@ class Triton:
 
         Raises:
             UndecodableImage: the preprocessing step refused the image, or another one in its batch.
-            Overloaded, TritonUnavailable, ReleaseGone, DeadlineExceeded, InferenceFailed
+            TritonQueueFull, TritonUnavailable, ReleaseGone, DeadlineExceeded, InferenceFailed
         """
         encoded = InferInput(INPUT_NAME, [1, len(image)], "UINT8")
         encoded.set_data_from_numpy(np.frombuffer(image, np.uint8)[np.newaxis])
@@ -149,7 +149,7 @@ def as_problem(error: InferenceServerException) -> Problem:
     if status in ("NOT_FOUND", "UNAVAILABLE") and _GONE.search(message):
         return ReleaseGone("The release was just unloaded. Try again in a second.")
     if status in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") and _QUEUE.search(message):
-        return Overloaded("The inference server's queue is full. Try again in a second.")
+        return TritonQueueFull("The inference server's queue is full. Try again in a second.")
     if status in ("UNAVAILABLE", "CANCELLED"):
         return TritonUnavailable("The inference server does not answer. Try again in a few seconds.")
     refusal = {"INVALID_ARGUMENT": _UNDECODABLE, "UNKNOWN": _DECODING}.get(status)

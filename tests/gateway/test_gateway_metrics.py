@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -16,7 +18,9 @@ from processes import ROOT, GatewayProcess, TritonProcess, free_ports, running_g
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observe.metrics import Metrics
+from gateway.predictions.slots import Slots
 from gateway.records.entry import PredictionEntry
+from gateway.settings import Settings
 from gateway.triton.release import InvalidReleaseError, Release, read_release
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -114,6 +118,21 @@ def test_work_in_progress_is_seen(measured: tuple[GatewayProcess, int]) -> None:
             return total(samples, "gateway_http_requests_in_flight")
 
     assert asyncio.run(look_meanwhile()) == 3
+
+
+def test_photos_in_work_and_those_let_in_are_seen(measured: tuple[GatewayProcess, int]) -> None:
+    gateway, port = measured
+
+    def photos_in_work() -> float:
+        return total(scrape(port), "gateway_photos_in_work")
+
+    wait_until(lambda: photos_in_work() == 0, 5, "a second's sample")
+    assert total(scrape(port), "gateway_photos_let_in") == 128 * len(pids(gateway))
+    with ThreadPoolExecutor(1) as sender:
+        answer = sender.submit(httpx2.post, f"{gateway.url}/v1/predict", content=photo("sleep=1.5"), timeout=10)
+        wait_until(lambda: photos_in_work() == 1, 5, "seen while it is answered")
+        assert answer.result().status_code == 200
+    wait_until(lambda: photos_in_work() == 0, 5, "gone")
 
 
 def test_endless_paths_and_methods_make_no_endless_series(measured: tuple[GatewayProcess, int]) -> None:
@@ -264,6 +283,27 @@ def test_predictions_stages_and_the_recorder_are_counted() -> None:
     assert value("gateway_records_dropped_total") == 3
     assert value("gateway_records_waiting") == 0
     assert value("gateway_photos_dropped_total") == 4
+
+
+def test_room_for_photos_is_what_the_slots_say() -> None:
+    metrics, now = Metrics(), [0.0]
+    slots = Slots(Settings(queue_timeout_s=2), lambda: now[0])
+
+    def seen() -> tuple[float | None, float | None]:
+        metrics.sample(Ready(), slots=slots)
+        value = metrics.registry.get_sample_value
+        return value("gateway_photos_in_work"), value("gateway_photos_let_in")
+
+    assert seen() == (0, 128)
+    with slots.one(), slots.group(), slots.photo():
+        assert seen() == (2, 128)
+    with ExitStack() as late:
+        for _ in range(20):
+            late.enter_context(slots.one())
+        now[0] += 3  # twice as long as they should take
+    assert seen() == (0, 10)
+    now[0] += 61
+    assert seen() == (0, 128)
 
 
 def test_refusals_by_kind_of_caller() -> None:

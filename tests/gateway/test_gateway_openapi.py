@@ -91,7 +91,7 @@ def test_every_status_of_an_error_is_described_as_a_problem(document: dict[str, 
 
 def all_problems(base: type[Problem] = Problem) -> set[type[Problem]]:
     below = {problem for child in base.__subclasses__() for problem in all_problems(child)}
-    return below | ({base} if hasattr(base, "type") else set())
+    return below | ({base} if "type" in vars(base) else set())
 
 
 def test_every_problem_has_an_example_below_a_route(document: dict[str, Any]) -> None:

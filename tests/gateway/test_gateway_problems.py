@@ -19,7 +19,7 @@ def all_problems(base: type[errors.Problem] = errors.Problem) -> list[type[error
     return [base, *(problem for child in base.__subclasses__() for problem in all_problems(child))]
 
 
-RAISED = [problem for problem in all_problems() if hasattr(problem, "type")]
+RAISED = [problem for problem in all_problems() if "type" in vars(problem)]
 
 
 def test_types_are_stable_and_distinct() -> None:
