@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import re
+import select
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -94,17 +95,16 @@ class _HttpConnection:
         body, content_type = self._target.body(photo)
         headers = {"Content-Type": content_type} | ({} if self._target.kept_alive else {"Connection": "close"})
         self._http.timeout = self._target.timeout_s if within_s is None else within_s
-        used = self._http.sock is not None
         if self._http.sock is not None:
-            self._http.sock.settimeout(self._http.timeout)
+            if select.select([self._http.sock], [], [], 0)[0]:
+                self._http.close()  # the server has ended the idle connection; browsers notice, too
+            else:
+                self._http.sock.settimeout(self._http.timeout)
         try:
-            try:
-                response = self._post(body, headers)
-            except http.client.RemoteDisconnected:
-                if not used:
-                    raise
-                self._http.close()  # the server had ended an idle connection; browsers ask once more, too
-                response = self._post(body, headers)
+            # who refuses may answer and hang up before it has read the photo: then the answer is there all the same
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._http.request("POST", self._target.path, body, headers)
+            response = self._http.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
             self._http.close()
@@ -118,12 +118,6 @@ class _HttpConnection:
         answer = answer if isinstance(answer, dict) else {"body": answer}
         # a refusal inside a batch, where the framework has no status for one photo of it
         return Reply(REFUSED if response.status == OK and "error" in answer else response.status, answer)
-
-    def _post(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
-        # who refuses may answer and hang up before it has read the photo: then the answer is there all the same
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self._http.request("POST", self._target.path, body, headers)
-        return self._http.getresponse()
 
     def close(self) -> None:
         self._http.close()

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MAX_SHARES = 8
-POLL_S = 0.001
+POLL_S = 0.002
+_GIVING_BACK_S = 0.0002
 
 
 def usable_cores() -> int:
@@ -25,8 +26,8 @@ class CoreShares:
     """The cores in equal shares, handed out to engines in several processes through file locks.
 
     Without it two members would compute at once with as many threads as cores each, and slow one another down.
-    Whoever wants shares first waits for his turn, in the order of arrival (Linux wakes those who wait for a lock in
-    that order): no photo is overtaken by later ones. One object per engine, since a lock belongs to an open file.
+    Whoever wants shares first waits for his turn, in the order of arrival (since 5.0 Linux wakes those who wait for a
+    lock in that order), so that photos are seldom overtaken. One object per engine, since a lock belongs to an open file.
     """
 
     def __init__(self, folder: Path, cores: int) -> None:
@@ -36,11 +37,13 @@ class CoreShares:
         seats = range(self.count + 1)
         self._seats, self._looks = ([_open(folder, f"seat-{seat}") for seat in seats] for _ in range(2))
         self._held: set[int] = set()
+        self._seated = False
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait until it is one's turn to take shares; keep it until all that one needs are taken."""
         seat = next((file for file in self._seats if _try(file)), None)
+        self._seated = seat is not None
         fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
             yield
@@ -55,11 +58,14 @@ class CoreShares:
         Args:
             wanted: how many more will be taken in the same turn.
         """
-        while not (free := [share for share in range(self.count) if self._grab(share)]):
+        while not (free := self._grab()):
             time.sleep(POLL_S)
-        self._held.update(free)
-        if len(free) == self.count and wanted + self._others() < self.count:
-            return free
+        if wanted + 1 < self.count and wanted + self._others() < self.count:
+            if len(free) < self.count:  # somebody may be giving them back just now, one after the other
+                time.sleep(_GIVING_BACK_S)
+                free += self._grab()
+            if len(free) == self.count:
+                return free
         self.give_back(free[1:])
         return free[:1]
 
@@ -69,15 +75,17 @@ class CoreShares:
             fcntl.flock(self._shares[share], fcntl.LOCK_UN)
             self._held.discard(share)  # last: a lock that one's own file holds would be given again
 
-    def _grab(self, share: int) -> bool:
-        return share not in self._held and _try(self._shares[share])
+    def _grab(self) -> list[int]:
+        free = [share for share in range(self.count) if share not in self._held and _try(self._shares[share])]
+        self._held.update(free)
+        return free
 
     def _others(self) -> int:
-        """How many wait for their turn."""
+        """How many wait for their turn, of as many as have found a seat."""
         empty = [file for file in self._looks if _try(file)]
         for file in empty:
             fcntl.flock(file, fcntl.LOCK_UN)
-        return len(self._looks) - len(empty) - 1
+        return len(self._looks) - len(empty) - self._seated
 
 
 def _open(folder: Path, name: str) -> int:

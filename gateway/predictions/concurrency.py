@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 LEAST = 4
-"""Photos that all processes of a gateway together always let in, for a way back up after something slow."""
+"""Photos that the processes of a gateway together always let in, at least one each: a way back up after something slow."""
 _LOWER = 0.9
 _FORGET_S = 60.0
 
@@ -50,8 +50,8 @@ class ConcurrencyLimit:
 
     def failed(self, in_work: int, began: float) -> None:
         """Note a photo that was not answered because there was too much to do; arguments as above."""
-        if began <= self._lowered_at:
-            return  # it came under the former limit
+        if began <= self._lowered_at or in_work <= self._least:
+            return  # it came under the former limit; or others cannot be why it took so long
         now = self._clock()
         right = min(self._patience_s / max(now - began, 1e-9), _LOWER)
         self._most = max(self._least, right * min(in_work, self.most))
@@ -59,5 +59,5 @@ class ConcurrencyLimit:
 
     def left(self, in_work: int, began: float) -> None:
         """Note a photo whose caller went away; did he wait for a while, it was too long for him. Arguments as above."""
-        if self._clock() - began > self._patience_s / 4:
+        if self._clock() - began > self._patience_s / 2:
             self.failed(in_work, began)

@@ -82,7 +82,12 @@ async def received_group(parts: Parts, request: Request, question: Question, mos
                 await parts.charge(request, len(uploads) - 1, 1)
             received_at = time.perf_counter()
             yield Group(
-                uploads, release, received_at - started, received_at, Deadline(parts.settings), parts.slots.group_width
+                uploads,
+                release,
+                received_at - started,
+                received_at,
+                Deadline(parts.settings),
+                parts.slots.photos_of_a_group,
             )
 
 

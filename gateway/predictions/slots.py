@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway.errors import ClientGone, DeadlineExceeded, Overloaded, TritonQueueFull
+from gateway.errors import ClientGone, DeadlineExceeded, Overloaded, TritonQueueFull, TritonUnavailable
 from gateway.predictions.concurrency import LEAST, ConcurrencyLimit
 from gateway.settings import Settings
 
@@ -23,7 +23,8 @@ class Slots:
 
     A batch or diagnosis takes the slots of `group_width` photos, however many it holds: so many are in work at once, the
     others wait inside the request. One batch therefore never fills what single photos need.
-    Where photos are answered so slowly that fewer must be in work, the same holds for that lower limit.
+    Where photos are answered so slowly that fewer must be in work, the same holds for that lower limit, but that one
+    group always gets in, with one photo at a time if need be.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,6 +42,11 @@ class Slots:
     def most_photos(self) -> int:
         """Photos in work beyond which the next one is refused."""
         return int(min(self._most, self._limit.most))
+
+    @property
+    def photos_of_a_group(self) -> int:
+        """How many photos of one batch or diagnosis may be in work at once."""
+        return int(max(1, min(self.group_width, self._limit.most / 2)))
 
     def require_one(self) -> None:
         """Refuse a photo before it is sent where there is no room now; a slow upload takes none away.
@@ -108,6 +114,10 @@ class Slots:
             self._limit.answered(*told)
         except (DeadlineExceeded, TritonQueueFull, TimeoutError):
             self._limit.failed(*told)
+            raise
+        except TritonUnavailable as problem:
+            if isinstance(problem.__cause__, DeadlineExceeded):
+                self._limit.failed(*told)
             raise
         except (ClientGone, asyncio.CancelledError):
             self._limit.left(*told)

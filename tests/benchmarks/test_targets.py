@@ -4,42 +4,57 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from benchmarks.targets import HttpTarget
 
+PHOTO = b"photo"
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"probabilities": [1]}'
 
 
+@dataclass
+class Server:
+    """`ended` counts connections that it has closed."""
+
+    target: HttpTarget
+    ended: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+
 @contextmanager
-def server(answers: list[int]) -> Iterator[HttpTarget]:
-    """One that answers so many photos on each connection in turn, and then hangs up on the next."""
+def server(*connections: str) -> Iterator[Server]:
+    """One that treats connections in turn: `a` answers a photo, `-` takes one and says nothing; then it hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(5)
+        server = Server(HttpTarget(listening.getsockname()[1], timeout_s=5))
 
         def serve() -> None:
-            for count in answers:
+            for acts in connections:
                 with listening.accept()[0] as connection, connection.makefile("rb") as stream:
-                    for _ in range(count):
+                    for act in acts:
                         while stream.readline().strip():
                             pass
-                        stream.read(5)
-                        connection.sendall(ANSWER)
+                        stream.read(len(PHOTO))
+                        if act == "a":
+                            connection.sendall(ANSWER)
+                server.ended.release()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield HttpTarget(listening.getsockname()[1], timeout_s=5)
+        yield server
         thread.join(5)
 
 
 def test_a_connection_that_was_ended_while_idle_is_opened_again() -> None:
-    with server([2, 1]) as target:
-        client = target.connect()
-        assert [client.ask(b"photo").status for _ in range(3)] == [200, 200, 200]
+    with server("aa", "a") as running:
+        client = running.target.connect()
+        assert [client.ask(PHOTO).status for _ in range(2)] == [200, 200]
+        assert running.ended.acquire(timeout=5)
+        assert client.ask(PHOTO).status == 200
         client.close()
 
 
-def test_a_server_that_hangs_up_on_new_connections_gives_no_answer() -> None:
-    with server([1, 0, 0]) as target:
-        client = target.connect()
-        assert [client.ask(b"photo").status for _ in range(3)] == [200, 0, 0]
+def test_a_photo_that_is_lost_with_its_connection_is_not_sent_again() -> None:
+    with server("a-", "a") as running:
+        client = running.target.connect()
+        assert [client.ask(PHOTO).status for _ in range(3)] == [200, 0, 200]
         client.close()

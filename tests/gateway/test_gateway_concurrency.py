@@ -140,7 +140,7 @@ def test_a_server_that_is_quick_again_gets_many_again() -> None:
 
 @pytest.mark.parametrize(
     ("problem", "after_s", "left"),
-    [(TritonQueueFull("x"), 3, 15), (TritonQueueFull("x"), 0, 18), (ClientGone("x"), 1, 18)],
+    [(TritonQueueFull("x"), 3, 15), (TritonQueueFull("x"), 0, 18), (ClientGone("x"), 2, 18), (ClientGone("x"), 1, 128)],
 )
 def test_photos_that_were_never_answered_are_learnt_from(problem: Problem, after_s: float, left: int) -> None:
     now = [0.0]
@@ -191,14 +191,35 @@ def test_groups_leave_room_for_single_photos() -> None:
     slots.require_group()
 
 
+def test_at_the_lowest_limit_a_group_leaves_half_to_single_photos() -> None:
+    line = Line(1)
+    line.offer(8, 20)
+    line.wait(5)
+    (slots,) = line.slots
+    with slots.group(), contextlib.ExitStack() as photos:
+        assert 1 <= slots.photos_of_a_group <= slots.most_photos / 2
+        for _ in range(slots.photos_of_a_group):
+            photos.enter_context(slots.photo())
+        assert room(slots) >= 2
+
+
+def test_one_slow_photo_says_nothing_of_the_others() -> None:
+    now = [0.0]
+    slots = Slots(Settings(), lambda: now[0])
+    for _ in range(3):
+        with slots.one():
+            now[0] += 2 * QUEUE_S
+    assert room(slots) == 128
+
+
 def test_photos_of_groups_are_learnt_from() -> None:
     now = [0.0]
     slots = Slots(Settings(), lambda: now[0])
-    with slots.group(), contextlib.ExitStack() as photos:
-        for _ in range(4):
+    with slots.group(), slots.group(), contextlib.ExitStack() as photos:
+        for _ in range(8):
             photos.enter_context(slots.photo())
-        now[0] += 2 * QUEUE_S
-    assert room(slots) == 4
+        now[0] += QUEUE_S
+    assert room(slots) == 6
 
 
 @pytest.mark.parametrize("quick_share", [0.1, 0.5])

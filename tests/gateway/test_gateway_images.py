@@ -227,10 +227,11 @@ def test_millions_of_parts_are_refused_at_once(kind: str) -> None:
 def test_millions_of_segments_between_scans_are_refused_at_once() -> None:
     data = encode(picture(), progressive=True)
     second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
-    started = time.monotonic()
+    upload = data[:second] + b"\xff\xfe\x00\x02" * 4_000_000 + data[second:]
+    started = time.process_time()
     with pytest.raises(errors.UndecodableImage):
-        check(data[:second] + b"\xff\xfe\x00\x02" * 4_000_000 + data[second:])
-    assert time.monotonic() - started < 0.2
+        check(upload)
+    assert time.process_time() - started < 0.2
 
 
 def test_as_many_parts_as_writers_make_are_accepted() -> None:

@@ -243,8 +243,8 @@ def test_no_answer_fails_or_mixes_while_releases_come_and_go(own_triton: TritonP
     [
         ("UNAVAILABLE", "Connection refused", errors.TritonUnavailable),
         ("CANCELLED", "shutting down", errors.TritonUnavailable),
-        ("UNAVAILABLE", "Exceeds maximum queue size", errors.Overloaded),
-        ("UNAVAILABLE", "Request timeout expired", errors.Overloaded),
+        ("UNAVAILABLE", "Exceeds maximum queue size", errors.TritonQueueFull),
+        ("UNAVAILABLE", "Request timeout expired", errors.TritonQueueFull),
         ("NOT_FOUND", "Request for unknown model: 'x' is not found", errors.ReleaseGone),
         ("UNAVAILABLE", "'x' has no available versions", errors.ReleaseGone),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", errors.DeadlineExceeded),

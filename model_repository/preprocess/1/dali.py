@@ -8,10 +8,12 @@ stand-in calls it with `device="cpu"`. The views, in the order of the step's out
 import json
 from pathlib import Path
 
+import numpy as np
 from nvidia.dali import fn, pipeline_def, types
 from nvidia.dali.plugin.triton import autoserialize
 
 VIEWS = json.loads(Path(__file__).with_name("preprocessing.json").read_text())
+SIDES = ("height", "width")
 INTERPOLATION = {
     "bilinear": types.INTERP_TRIANGULAR,
     "bicubic": types.INTERP_CUBIC,
@@ -27,20 +29,40 @@ def preprocess(device="mixed"):
     encoded = fn.external_source(device="cpu", name="encoded_image", dtype=types.UINT8, ndim=1)
     # the chroma upsampling of libjpeg-turbo, which PIL uses in training
     photo = fn.decoders.image(encoded, device=device, output_type=types.RGB, jpeg_fancy_upsampling=True)
-    shape = fn.peek_image_shape(encoded)  # [height, width, channels] after EXIF orientation
-    return tuple(view_of(photo, shape[0], shape[1], view) for view in VIEWS)
+    first, last = crops(fn.peek_image_shape(encoded)[:2])  # [height, width] after EXIF orientation
+    return tuple(view_of(photo, first[number], last[number], view) for number, view in enumerate(VIEWS))
 
 
-def view_of(photo, height, width, view):
+def crops(shape):
+    """Where each view begins and ends in the photo: float32 [views, 2] each, in pixels of [height, width].
+
+    All views and both sides in one tensor: many small operations cost as much as a resize.
+    """
+    sizes = constant([[view[side] for side in SIDES] for view in VIEWS])
+    targets = constant([[int(view[side] / view["crop_pct"]) for side in SIDES] for view in VIEWS])
+    stretched = constant([[view["crop_mode"] == "squash"] * len(SIDES) for view in VIEWS])
+    # before the crop: both sides stretched (`squash`), or the shorter one scaled and the ratio kept (`center`)
+    scaled = stretched * targets + (1 - stretched) * (shape * targets // fn.reductions.min(shape))
+    # first pixel of a centred crop: half the margin, a half rounded to even as Python's round() does
+    margin = scaled - sizes
+    half = margin // 2
+    start = half + (margin - 2 * half) * (half - 2 * (half // 2))
+    zoom = shape / scaled
+    return start * zoom, (start + sizes) * zoom
+
+
+def constant(rows):
+    """An int32 [views, 2] node."""
+    return types.Constant(np.array(rows, np.int32))
+
+
+def view_of(photo, first, last, view):
     """One member's view of the photo: only what the crop keeps is resized, with the crop's own pixel grid."""
-    scaled_height, scaled_width = scaled_size(height, width, view)
-    top, left = crop_start(scaled_height, view["height"]), crop_start(scaled_width, view["width"])
-    zoom = fn.stack(as_float(height) / as_float(scaled_height), as_float(width) / as_float(scaled_width))
     cropped = fn.resize(
         photo,
         size=[view["height"], view["width"]],
-        roi_start=fn.stack(as_float(top), as_float(left)) * zoom,
-        roi_end=fn.stack(as_float(top + view["height"]), as_float(left + view["width"])) * zoom,
+        roi_start=first,
+        roi_end=last,
         interp_type=INTERPOLATION[view["interpolation"]],
         antialias=True,
     )
@@ -51,29 +73,3 @@ def view_of(photo, height, width, view):
         mean=[255 * value for value in view["mean"]],
         std=[255 * value for value in view["std"]],
     )
-
-
-def as_float(node):
-    """An integer node as float32."""
-    return fn.cast(node, dtype=types.FLOAT)
-
-
-def scaled_size(height, width, view):
-    """Size before the crop: both sides stretched (`squash`), or the shorter one scaled and the ratio kept (`center`)."""
-    target_height, target_width = int(view["height"] / view["crop_pct"]), int(view["width"] / view["crop_pct"])
-    if view["crop_mode"] == "squash":
-        return 0 * height + target_height, 0 * width + target_width
-    shorter = dali_min(height, width)
-    return height * target_height // shorter, width * target_height // shorter
-
-
-def dali_min(a, b):
-    """The smaller of two integer nodes."""
-    return fn.reductions.min(fn.stack(a, b))
-
-
-def crop_start(length, cropped):
-    """First pixel of a centred crop: half the margin, a half rounded to even as Python's round() does."""
-    margin = length - cropped
-    half = margin // 2
-    return half + (margin - 2 * half) * (half - 2 * (half // 2))
