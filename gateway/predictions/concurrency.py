@@ -2,8 +2,8 @@
 
 Whoever would wait too long is better told at once: queued, he would take the time of others and then go away unanswered,
 until nobody is answered in time any more (goodput collapse, "Addressing Cascading Failures" in Google's SRE book).
-By Little's law a photo that found n in work and took t seconds, longer than it should, says that n times the patience
-divided by t would have been right. The way up is TCP's: by one per round.
+By Little's law a photo that found n in work and took t seconds says that one is answered every t / n seconds, so that as
+many may be in work as go into the patience.
 """
 
 import math
@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 LEAST = 4
 """Photos that the processes of a gateway together always let in, at least one each: a way back up after something slow."""
-_LOWER = 0.9
+_WEIGHT = 0.1
+_PRESSING = 1 / 3
 _FORGET_S = 60.0
 
 
 class ConcurrencyLimit:
-    """What is right is learnt from photos that came too late; without any, nothing is limited.
+    """Learns from photos that came beside others, most from those that waited long; nothing is limited until some did.
 
     Args:
         patience_s: how long a photo may wait for its answer.
@@ -27,13 +28,18 @@ class ConcurrencyLimit:
 
     def __init__(self, patience_s: float, least: int = LEAST, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience_s, self._least, self._clock = patience_s, least, clock
-        self._most = math.inf
-        self._lowered_at = -math.inf
+        self._seconds_each: float | None = None
+        self._pressed_at = -math.inf
 
     @property
     def most(self) -> float:
-        """Photos in work beyond which the next one would wait too long; infinite if none was late for a minute."""
-        return math.inf if self._clock() - self._lowered_at > _FORGET_S else self._most
+        """Photos in work beyond which the next one would wait too long.
+
+        Infinite if none waited for a third of the patience within the last minute.
+        """
+        if self._seconds_each is None or self._clock() - self._pressed_at > _FORGET_S:
+            return math.inf
+        return max(self._least, self._patience_s / self._seconds_each)
 
     def answered(self, in_work: int, began: float) -> None:
         """Note an answer.
@@ -42,22 +48,26 @@ class ConcurrencyLimit:
             in_work: photos in work when this one came, itself included.
             began: when it came, by the clock.
         """
-        waited_s = self._clock() - began
-        if waited_s > self._patience_s:
-            self.failed(in_work, began)
-        elif 2 * in_work >= self._most:
-            self._most += 1 / self._most
+        self._learn(in_work, self._clock() - began)
 
     def failed(self, in_work: int, began: float) -> None:
         """Note a photo that was not answered because there was too much to do; arguments as above."""
-        if began <= self._lowered_at or in_work <= self._least:
-            return  # it came under the former limit; or others cannot be why it took so long
-        now = self._clock()
-        right = min(self._patience_s / max(now - began, 1e-9), _LOWER)
-        self._most = max(self._least, right * min(in_work, self.most))
-        self._lowered_at = now
+        waited_s = max(self._clock() - began, self._patience_s)
+        if self._seconds_each is None or waited_s / in_work > self._seconds_each:
+            self._learn(in_work, waited_s)
 
     def left(self, in_work: int, began: float) -> None:
         """Note a photo whose caller went away; did he wait for a while, it was too long for him. Arguments as above."""
         if self._clock() - began > self._patience_s / 2:
             self.failed(in_work, began)
+
+    def _learn(self, in_work: int, waited_s: float) -> None:
+        if in_work <= self._least and 2 * in_work < self.most:
+            return  # others cannot be why it took so long
+        pressing = min(1.0, waited_s / (_PRESSING * self._patience_s))
+        if pressing == 1:
+            self._pressed_at = self._clock()
+        if self._seconds_each is None:
+            self._seconds_each = waited_s / in_work
+        else:
+            self._seconds_each += _WEIGHT * pressing * (waited_s / in_work - self._seconds_each)

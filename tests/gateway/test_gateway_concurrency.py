@@ -29,17 +29,21 @@ class Line:
         self._ends: list[tuple[float, int, contextlib.ExitStack, Problem | None]] = []
         self._came = 0
 
-    def offer(self, per_second: float, seconds: float) -> Counter[str]:
-        """Photos at an even rate; what became of those that ended meanwhile."""
+    def offer(self, per_second: float, seconds: float, large_s: float = 0.0) -> Counter[str]:
+        """Photos at an even rate; what became of those that ended meanwhile.
+
+        Args:
+            large_s: what every fifth takes before it joins the line.
+        """
         self.counts.clear()
         start, spacing = self.now, 1 / per_second
         for number in range(int(seconds * per_second)):
             self._let_end(start + number * spacing)
-            self.come()
+            self.come(large_s if number % 5 == 0 else 0.0)
         self._let_end(start + seconds)
         return self.counts
 
-    def come(self) -> None:
+    def come(self, large_s: float = 0.0) -> None:
         """One photo, at the process whose turn it is."""
         self._came += 1
         work = contextlib.ExitStack()
@@ -56,7 +60,7 @@ class Line:
                 problem = reason
         if problem is None:
             self._busy_until = ends
-        heapq.heappush(self._ends, (ends, self._came, work, problem))
+        heapq.heappush(self._ends, (ends + large_s, self._came, work, problem))
 
     def wait(self, seconds: float) -> None:
         """Nobody comes."""
@@ -102,6 +106,18 @@ def test_at_twice_the_capacity_what_is_let_in_is_answered(capacity: float, proce
     assert failed(counts) < 0.05 * counts["answered"]
 
 
+def test_overload_is_met_before_anybody_was_late() -> None:
+    line = Line(7)
+    counts = line.offer(14, 10)
+    assert counts["answered"] > 0.9 * 10 * 7 and not failed(counts)
+
+
+def test_large_photos_that_take_longer_do_not_shut_others_out() -> None:
+    line = Line(7)
+    line.offer(14, 10, large_s=1.5)
+    assert line.offer(14, 60, large_s=1.5)["answered"] > 0.95 * 60 * 7
+
+
 def test_nobody_is_refused_where_photos_are_answered_in_time() -> None:
     line = Line(7)
     assert line.offer(6.5, 60) == {"answered": 390}
@@ -134,15 +150,21 @@ def test_a_server_that_is_quick_again_gets_many_again() -> None:
     line.offer(150, 10)
     line.wait(2)
     assert room(line.slots[0]) > 35
-    line.wait(61)
-    assert room(line.slots[0]) == 128, "a slow hour is forgotten"
+
+
+def test_a_slow_hour_is_forgotten() -> None:
+    line = Line(2)
+    line.offer(8, 20)
+    line.wait(50)
+    assert room(line.slots[0]) < 10
+    line.wait(15)
+    assert room(line.slots[0]) == 128
 
 
 @pytest.mark.parametrize(
-    ("problem", "after_s", "left"),
-    [(TritonQueueFull("x"), 3, 15), (TritonQueueFull("x"), 0, 18), (ClientGone("x"), 2, 18), (ClientGone("x"), 1, 128)],
+    ("problem", "after_s"), [(TritonQueueFull("x"), 3), (TritonQueueFull("x"), 0), (ClientGone("x"), 2)]
 )
-def test_photos_that_were_never_answered_are_learnt_from(problem: Problem, after_s: float, left: int) -> None:
+def test_photos_that_were_never_answered_are_learnt_from(problem: Problem, after_s: float) -> None:
     now = [0.0]
     slots = Slots(Settings(), lambda: now[0])
     works = [contextlib.ExitStack() for _ in range(20)]
@@ -151,14 +173,17 @@ def test_photos_that_were_never_answered_are_learnt_from(problem: Problem, after
     now[0] += after_s
     for work in reversed(works):
         close(work, problem)
-    assert room(slots) == left
+    assert 4 <= room(slots) < 20
 
 
 def test_photos_that_fail_for_other_reasons_say_nothing() -> None:
     slots = Slots(Settings())
     for problem in (UndecodableImage("x"), Overloaded("no memory to decode"), TritonUnavailable("x"), ClientGone("x")):
-        with pytest.raises(type(problem)), slots.one():
-            raise problem
+        works = [contextlib.ExitStack() for _ in range(20)]
+        for work in works:
+            work.enter_context(slots.one())
+        for work in works:
+            close(work, problem)
     assert room(slots) == 128
 
 
@@ -219,7 +244,7 @@ def test_photos_of_groups_are_learnt_from() -> None:
         for _ in range(8):
             photos.enter_context(slots.photo())
         now[0] += QUEUE_S
-    assert room(slots) == 6
+    assert 4 <= room(slots) < 8
 
 
 @pytest.mark.parametrize("quick_share", [0.1, 0.5])
