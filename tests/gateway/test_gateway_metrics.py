@@ -105,6 +105,21 @@ def test_refused_photos_of_several_are_counted_each(measured: tuple[GatewayProce
     assert (grown("unsupported-format"), grown("undecodable-image")) == (4, 1)
 
 
+def test_photos_in_work_and_those_let_in_are_seen(measured: tuple[GatewayProcess, int]) -> None:
+    gateway, port = measured
+
+    def photos_in_work() -> float:
+        return total(scrape(port), "gateway_photos_in_work")
+
+    wait_until(lambda: photos_in_work() == 0, 5, "a second's sample")
+    assert total(scrape(port), "gateway_photos_let_in") == 128 * len(pids(gateway)), "no test before let photos wait"
+    with ThreadPoolExecutor(1) as sender:
+        answer = sender.submit(httpx2.post, f"{gateway.url}/v1/predict", content=photo("sleep=1.5"), timeout=10)
+        wait_until(lambda: photos_in_work() == 1, 5, "seen while it is answered")
+        assert answer.result().status_code == 200
+    wait_until(lambda: photos_in_work() == 0, 5, "gone")
+
+
 def test_work_in_progress_is_seen(measured: tuple[GatewayProcess, int]) -> None:
     gateway, port = measured
 
@@ -118,22 +133,6 @@ def test_work_in_progress_is_seen(measured: tuple[GatewayProcess, int]) -> None:
             return total(samples, "gateway_http_requests_in_flight")
 
     assert asyncio.run(look_meanwhile()) == 3
-
-
-def test_photos_in_work_and_those_let_in_are_seen(measured: tuple[GatewayProcess, int]) -> None:
-    gateway, port = measured
-
-    def photos_in_work() -> float:
-        return total(scrape(port), "gateway_photos_in_work")
-
-    wait_until(lambda: photos_in_work() == 0, 5, "a second's sample")
-    # fewer than the most where an earlier test's slow photos were learnt from
-    assert 0 < total(scrape(port), "gateway_photos_let_in") <= 128 * len(pids(gateway))
-    with ThreadPoolExecutor(1) as sender:
-        answer = sender.submit(httpx2.post, f"{gateway.url}/v1/predict", content=photo("sleep=1.5"), timeout=10)
-        wait_until(lambda: photos_in_work() == 1, 5, "seen while it is answered")
-        assert answer.result().status_code == 200
-    wait_until(lambda: photos_in_work() == 0, 5, "gone")
 
 
 def test_endless_paths_and_methods_make_no_endless_series(measured: tuple[GatewayProcess, int]) -> None:
